@@ -1,0 +1,48 @@
+// What activities are given: settings and tools, chosen once by the worker. No activity reads the environment or opens a server itself.
+import type pg from 'pg';
+import type { MlflowClient } from '../adapters/mlflow/client.ts';
+import type { ArtifactStore } from '../core/artifact.ts';
+import type { Trainer } from '../core/learning/job.ts';
+import type { UseCase } from '../core/use-case.ts';
+
+export interface Settings {
+  /** `dev`, `staging` or `prod`. */
+  readonly name: string;
+  readonly postgres: { host: string; port: number; user: string; password: string; database: string };
+  readonly lake: { metadataSchema: string; dataPath: string };
+  readonly extensions: { ducklake: string; postgres: string };
+  readonly duckdb: { threads: number; memoryLimit: string; tempDirectory: string };
+  /** Scratch folder; its content may vanish between activities. */
+  readonly stage: string;
+  readonly reports: string;
+  readonly lightgbmLibrary: string;
+  /** Version of the program, for lineage. */
+  readonly codeVersion: string;
+  /** Address of the runs of this environment in the Temporal UI; a workflow id follows. */
+  readonly runPages: string;
+  /** Prefix of model names in MLflow. */
+  readonly mlflowPrefix: string;
+}
+
+/** Where a test may kill the process: an activity's labelled points. Does nothing in production. */
+export type CrashPoint = (point: 'before-write' | 'after-write' | 'after-commit') => void;
+
+export interface Deps {
+  readonly settings: Settings;
+  readonly pool: pg.Pool;
+  readonly artifacts: ArtifactStore;
+  readonly mlflow: MlflowClient;
+  readonly useCases: readonly UseCase[];
+  readonly trainer: Trainer;
+  readonly crash: CrashPoint;
+}
+
+/** How far a long step has come; shown in the terminal and in the pending activity's heartbeat. */
+export interface Progress {
+  readonly stage: string;
+  readonly done: number;
+  readonly total: number;
+  readonly unit: string;
+}
+
+export type OnProgress = (progress: Progress) => void;

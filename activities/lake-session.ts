@@ -1,0 +1,55 @@
+// Opens the lake for one activity: a DuckDB instance of its own, the catalog attached, closed at the end whatever happens.
+import { verifyExtensions } from '../adapters/duckdb/extensions.ts';
+import { DuckDb } from '../adapters/duckdb/session.ts';
+import { Commits } from '../adapters/ducklake/commits.ts';
+import { Lake } from '../adapters/ducklake/lake.ts';
+import type { Commit } from '../core/commit.ts';
+import type { BuiltTable } from '../core/plan.ts';
+import type { TableName } from '../core/table.ts';
+import type { Deps } from './deps.ts';
+
+export type OpenLake = Lake<DuckDb>;
+
+const openLake = async ({ settings, pool, crash }: Deps): Promise<OpenLake> => {
+  const { ducklake, postgres } = settings.extensions;
+  await verifyExtensions([postgres, ducklake], settings.duckdb.tempDirectory);
+  const db = await DuckDb.open({ ...settings.duckdb, extensionsVerified: true });
+  return Lake.attach({
+    db,
+    pool,
+    ...settings.lake,
+    postgres: settings.postgres,
+    extensions: settings.extensions,
+    crash,
+  });
+};
+
+/** The lake's commit log alone: enough to find out that there is nothing to do, without opening an engine. */
+export const commitLog = ({ pool, settings }: Deps): Commits => new Commits(pool, settings.lake.metadataSchema);
+
+/** A table whose head already carries the key that was asked for. */
+export const found = (table: TableName, head: Commit): BuiltTable => ({
+  table,
+  snapshot: head.snapshot,
+  key: head.key,
+  rows: head.tables[table]?.rows ?? 0,
+  reused: true,
+  why: 'unchanged',
+});
+
+/** Runs `work` on a fresh session; an abort interrupts the running query. */
+export const withLake = async <T>(
+  deps: Deps,
+  signal: AbortSignal,
+  work: (lake: OpenLake) => Promise<T>,
+): Promise<T> => {
+  const lake = await openLake(deps);
+  const interrupt = () => lake.db.interrupt();
+  signal.addEventListener('abort', interrupt);
+  try {
+    return await work(lake);
+  } finally {
+    signal.removeEventListener('abort', interrupt);
+    lake.db.close();
+  }
+};

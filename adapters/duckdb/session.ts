@@ -1,0 +1,70 @@
+// One DuckDB instance for one activity: bounded memory and threads, closed at the end, never shared.
+import { mkdir } from 'node:fs/promises';
+import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
+import type { JsonRow, SqlSession } from '../../core/sql.ts';
+
+export type { JsonRow } from '../../core/sql.ts';
+export { identifier, literal } from '../../core/sql.ts';
+
+export interface DuckDbLimits {
+  readonly threads: number;
+  /** DuckDB size text, e.g. `4GB`. */
+  readonly memoryLimit: string;
+  /** Where it may spill. */
+  readonly tempDirectory: string;
+  /** The extensions' signatures were checked already in this process; see `extensions.ts`. */
+  readonly extensionsVerified?: boolean;
+}
+
+/** A DuckDB connection with the few verbs we use. */
+export class DuckDb implements SqlSession {
+  readonly connection: DuckDBConnection;
+  private readonly instance: DuckDBInstance;
+
+  private constructor(instance: DuckDBInstance, connection: DuckDBConnection) {
+    this.instance = instance;
+    this.connection = connection;
+  }
+
+  static async open(limits: DuckDbLimits): Promise<DuckDb> {
+    await mkdir(limits.tempDirectory, { recursive: true });
+    const instance = await DuckDBInstance.create(':memory:', {
+      threads: String(limits.threads),
+      memory_limit: limits.memoryLimit,
+      temp_directory: limits.tempDirectory,
+      autoinstall_known_extensions: 'false',
+      preserve_insertion_order: 'false',
+      allow_unsigned_extensions: String(limits.extensionsVerified ?? false),
+    });
+    const db = new DuckDb(instance, await instance.connect());
+    await db.run(`set timezone = 'UTC'`);
+    return db;
+  }
+
+  /** Runs one statement, with positional parameters, for its effect. */
+  async run(sql: string, params?: DuckDBValue[]): Promise<void> {
+    await this.connection.run(sql, params);
+  }
+
+  /** Rows as JSON-safe values: 64-bit integers, decimals and times become strings. */
+  async rows(sql: string, params?: DuckDBValue[]): Promise<JsonRow[]> {
+    const reader = await this.connection.runAndReadAll(sql, params);
+    return reader.getRowObjectsJson() as JsonRow[];
+  }
+
+  /** The first column of the first row as a number. */
+  async number(sql: string, params?: DuckDBValue[]): Promise<number> {
+    const [row] = await this.rows(sql, params);
+    return Number(Object.values(row ?? {})[0]);
+  }
+
+  /** Stops a running query; used on cancellation. */
+  interrupt(): void {
+    this.connection.interrupt();
+  }
+
+  close(): void {
+    this.connection.closeSync();
+    this.instance.closeSync();
+  }
+}

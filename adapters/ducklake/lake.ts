@@ -1,0 +1,225 @@
+// The lake of one environment: a DuckLake catalog in Postgres, Parquet beside it, and the commit protocol that makes retries free.
+// For activities: one Lake per activity, on a DuckDB session of its own.
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import type pg from 'pg';
+import type { Commit, CommitRequest, Write } from '../../core/commit.ts';
+import { PerennialError } from '../../core/errors.ts';
+import { identifier, literal, qualified, type SqlSession } from '../../core/sql.ts';
+import type { TableName } from '../../core/table.ts';
+import { Commits } from './commits.ts';
+
+export interface LakeOptions<Session extends SqlSession> {
+  readonly db: Session;
+  /** Where the catalog is kept. */
+  readonly postgres: { host: string; port: number; user: string; password: string; database: string };
+  readonly metadataSchema: string;
+  /** Folder or bucket of the Parquet files. */
+  readonly dataPath: string;
+  /** Paths of the extension binaries. */
+  readonly extensions: { ducklake: string; postgres: string };
+  /** Connections for the lock and for reading the commit log. */
+  readonly pool: pg.Pool;
+  /** Read-only, now or at a snapshot; such a session can reach nothing but the lake, and its tables need no prefix. */
+  readonly readOnly?: true | { readonly snapshot: number };
+  /** Called where a process may die without harm: work is staged but not committed; committed but not acknowledged. */
+  readonly crash?: (point: 'after-write' | 'after-commit') => void;
+}
+
+export interface Staged {
+  readonly file: string;
+  readonly rows: number;
+}
+
+/** After this a session reads the lake's files and no others, and cannot be talked out of it. */
+const confine = async (db: SqlSession, dataPath: string): Promise<void> => {
+  await db.run(`use ${CATALOG}`);
+  await db.run(`set allowed_directories = [${literal(dataPath)}]`);
+  await db.run('set enable_external_access = false');
+  await db.run('set lock_configuration = true');
+};
+
+/** The catalog's name inside a session. */
+const CATALOG = 'lake';
+const PARQUET = '(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2)';
+
+export class Lake<Session extends SqlSession = SqlSession> {
+  readonly db: Session;
+  readonly commits: Commits;
+  private readonly options: LakeOptions<Session>;
+
+  private constructor(options: LakeOptions<Session>) {
+    this.db = options.db;
+    this.options = options;
+    this.commits = new Commits(options.pool, options.metadataSchema);
+  }
+
+  /** Attaches the catalog to the session; an absent catalog is created unless `readOnly`. */
+  static async attach<Session extends SqlSession>(options: LakeOptions<Session>): Promise<Lake<Session>> {
+    const { db, postgres: p, extensions } = options;
+    await db.run(`load ${literal(extensions.ducklake)}`);
+    await db.run(`load ${literal(extensions.postgres)}`);
+    await db.run(
+      `create or replace temporary secret lake_catalog (type postgres, host ${literal(p.host)}, port ${p.port},
+        user ${literal(p.user)}, password ${literal(p.password)}, database ${literal(p.database)})`,
+    );
+    const at = typeof options.readOnly === 'object' ? `, SNAPSHOT_VERSION ${options.readOnly.snapshot}` : '';
+    const how = options.readOnly
+      ? `READ_ONLY${at}`
+      : `DATA_PATH ${literal(`${options.dataPath}/`)}, DATA_INLINING_ROW_LIMIT 0`;
+    const schema = literal(options.metadataSchema);
+    await db.run(
+      `attach 'ducklake:postgres:' as ${CATALOG} (META_SECRET 'lake_catalog', METADATA_SCHEMA ${schema}, ${how})`,
+    );
+    if (options.readOnly) await confine(db, options.dataPath);
+    return new Lake(options);
+  }
+
+  /** The commit that carries this key, if ever one did. */
+  find(key: string): Promise<Commit | undefined> {
+    return this.commits.find(key);
+  }
+
+  /** The newest commit that wrote the table. */
+  head(table: TableName): Promise<Commit | undefined> {
+    return this.commits.head(table);
+  }
+
+  /** Makes each table readable under its own name, as it stood at its snapshot. */
+  async pin(
+    tables: readonly { table: TableName; snapshot: number }[],
+    where: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
+    for (const { table, snapshot } of tables) {
+      const [layer = ''] = table.split('.');
+      await this.db.run(`create schema if not exists ${identifier(layer)}`);
+      const only = where[table] === undefined ? '' : ` where ${where[table]}`;
+      await this.db.run(
+        `create or replace view ${qualified(table)} as from ${CATALOG}.${qualified(table)} at (version => ${snapshot})${only}`,
+      );
+    }
+  }
+
+  /** Writes a select to a Parquet file in the table's own folder, outside any transaction. Nobody sees it before `commit`. */
+  async stage(table: TableName, select: string): Promise<Staged> {
+    const file = await this.stagingFile(table);
+    await this.db.run(`copy (${select}) to ${literal(file)} ${PARQUET}`);
+    return { file, rows: await this.db.number(`select num_rows from parquet_file_metadata(${literal(file)})`) };
+  }
+
+  /** A fresh path in the table's folder: two attempts never share one. */
+  async stagingFile(table: TableName): Promise<string> {
+    const folder = path.join(this.options.dataPath, ...table.split('.'));
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    return path.join(folder, `${randomBytes(12).toString('hex')}.parquet`);
+  }
+
+  /**
+   * Commits staged files under the catalog's lock: found by key → the recorded result; parent moved → `PARENT_MOVED`; else one short
+   * transaction that writes every table and the lineage.
+   */
+  async commit(request: CommitRequest): Promise<Commit> {
+    this.options.crash?.('after-write');
+    const commit = await this.commits.locked(async () => {
+      const done = await this.commits.done(request);
+      if (done) return done;
+      for (const write of request.writes) await this.expectParent(write);
+      const rows = await this.transact(request);
+      const made = await this.commits.find(request.key);
+      if (!made)
+        throw new PerennialError('UNAVAILABLE', 'a commit was made but cannot be read back', {
+          field: 'key',
+          value: request.key,
+        });
+      return { ...made, reused: false, tables: rows };
+    });
+    this.options.crash?.('after-commit');
+    return commit;
+  }
+
+  private async expectParent(write: Write): Promise<void> {
+    if (write.expectParent === undefined) return;
+    const head = await this.commits.head(write.table);
+    if ((head?.key ?? null) === write.expectParent) return;
+    throw new PerennialError('PARENT_MOVED', `${write.table} was committed by somebody else meanwhile`, {
+      field: 'parent',
+      value: head?.key ?? null,
+      mend: 'Nothing was written; the step recomputes from the new state',
+    });
+  }
+
+  private async transact(request: CommitRequest): Promise<Commit['tables']> {
+    const { db } = this;
+    const counts: Record<string, { rows: number }> = {};
+    for (const write of request.writes) {
+      counts[write.table] = { rows: await this.rowsIn(write.files) };
+      await db.run(`create schema if not exists ${CATALOG}.${identifier(write.table.split('.')[0] ?? '')}`);
+    }
+    const extra = { ...request.extra, key: request.key, tables: counts };
+    await db.run('begin');
+    try {
+      for (const write of request.writes) await this.apply(write, request.key);
+      await db.run(
+        `call ${CATALOG}.set_commit_message('perennial', ${literal(request.message)}, extra_info => ${literal(JSON.stringify(extra))})`,
+      );
+      await db.run('commit');
+    } catch (cause) {
+      // The first error is the one to report; a rollback after a failed COMMIT finds no transaction and says so.
+      await db.run('rollback').catch((second: unknown) => Object.assign(cause as object, { rollback: String(second) }));
+      throw cause;
+    }
+    return counts;
+  }
+
+  private async rowsIn(files: readonly string[]): Promise<number> {
+    if (files.length === 0) return 0;
+    return this.db.number(
+      `select coalesce(sum(num_rows), 0)::bigint from parquet_file_metadata([${files.map(literal).join()}])`,
+    );
+  }
+
+  private async apply({ table, files, replace }: Write, key: string): Promise<void> {
+    const [layer = '', name = ''] = table.split('.');
+    const target = `${CATALOG}.${qualified(table)}`;
+    const [first] = files;
+    if (replace === 'all' || !(await this.exists(table))) {
+      if (first === undefined)
+        throw new PerennialError('INVALID_INPUT', 'a new table needs a file to take its columns from', {
+          field: table,
+        });
+      await this.db.run(`create or replace table ${target} as from read_parquet(${literal(first)}) limit 0`);
+    } else if (replace !== 'nothing') {
+      await this.db.run(`delete from ${target} where ${replace.where}`);
+    }
+    for (const file of files) {
+      const rows = await this.rowsIn([file]);
+      if (rows === 0) continue;
+      const added = `${literal(name)}, ${literal(file)}, schema => ${literal(layer)}`;
+      await this.db.run(`call ducklake_add_data_files('${CATALOG}', ${added})`);
+    }
+    // A transaction that changes nothing leaves no snapshot, and so no record of its key; the comment is always a change.
+    await this.db.run(`comment on table ${target} is ${literal(key)}`);
+  }
+
+  async exists(table: TableName): Promise<boolean> {
+    const [layer = '', name = ''] = table.split('.');
+    const found = await this.db.number(
+      `select count(*) from duckdb_tables() where database_name = '${CATALOG}' and schema_name = ${literal(layer)} and table_name = ${literal(name)}`,
+    );
+    return found > 0;
+  }
+
+  /**
+   * Fingerprint of a table's rows at a snapshot, whatever their order or files: row count, and the exclusive or of each row's MD5 as
+   * JSON. Rows are unique by the table's key, so no pair of equal rows can cancel out.
+   */
+  async digest(table: TableName, snapshot: number, without: readonly string[] = []): Promise<string> {
+    const columns = without.length === 0 ? '*' : `* exclude (${without.map(identifier).join()})`;
+    const [row] = await this.db.rows(
+      `select count(*)::varchar || '-' || coalesce(bit_xor(md5_number(to_json(r)::varchar)), 0)::varchar as digest
+       from (select ${columns} from ${CATALOG}.${qualified(table)} at (version => ${snapshot})) r`,
+    );
+    return String(row?.digest);
+  }
+}

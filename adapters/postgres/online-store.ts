@@ -1,0 +1,135 @@
+// The online store: the newest features of each entity, one jsonb row by (view, entity), for serving and for the materialise stage.
+import type { Pool, PoolClient } from 'pg';
+import type { FeatureValue } from '../../core/feature-value.ts';
+
+export interface OnlineRow {
+  readonly entity: string;
+  readonly values: Readonly<Record<string, FeatureValue>>;
+  /** ISO 8601 with zone: the moment the features describe. */
+  readonly eventTime: string;
+  /** ISO 8601 with zone: when the newest fact behind them was ingested. */
+  readonly knownAt: string;
+}
+
+export interface Watermark {
+  readonly lastEntity: string | null;
+  readonly rowsDone: number;
+  readonly finished: boolean;
+}
+
+export interface BatchProgress {
+  /** Identifies the materialisation; a retry of it has the same key. */
+  readonly runKey: string;
+  readonly lastEntity: string | null;
+  readonly rowsDone: number;
+  readonly finished: boolean;
+}
+
+// One row per entity survives the batch (ON CONFLICT may not touch a row twice), in key order (so that two writers never deadlock).
+// An older event_time never wins; at equal event_time the later known_at does; at a full tie the later write does, if it says anything new.
+const UPSERT = `
+  insert into online_features as old (view, entity, "values", event_time, known_at)
+  select $1, entity, vals, event_time, known_at
+  from (
+    select distinct on (entity) entity, vals::jsonb as vals, event_time, known_at
+    from unnest($2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[]) with ordinality
+      as given (entity, vals, event_time, known_at, position)
+    order by entity, event_time desc, known_at desc, position desc
+  ) newest
+  order by entity
+  on conflict (view, entity) do update
+    set "values" = excluded."values", event_time = excluded.event_time, known_at = excluded.known_at
+    where (excluded.event_time, excluded.known_at) > (old.event_time, old.known_at)
+       or ((excluded.event_time, excluded.known_at) = (old.event_time, old.known_at) and excluded."values" <> old."values")`;
+
+const MARK = `
+  insert into online_watermarks as old (view, run_key, last_entity, rows_done, finished) values ($1, $2, $3, $4, $5)
+  on conflict (view, run_key) do update
+    set last_entity = excluded.last_entity, rows_done = excluded.rows_done, finished = excluded.finished
+    where old.rows_done <= excluded.rows_done and not old.finished`;
+
+const READ = {
+  name: 'online-read',
+  text: 'select entity, "values", event_time, known_at from online_features where view = $1 and entity = any($2::text[])',
+};
+
+interface StoredRow {
+  readonly entity: string;
+  readonly values: Record<string, FeatureValue>;
+  readonly event_time: Date;
+  readonly known_at: Date;
+}
+
+/** Reads and writes online features; the pool's search_path names the environment's schema. Errors are node-postgres's own. */
+export class PostgresOnlineStore {
+  private readonly pool: Pool;
+
+  constructor(pool: Pool) {
+    this.pool = pool;
+  }
+
+  /** Upserts rows of a view and, in the same transaction, moves the watermark if `progress` is given. Returns the rows that changed. */
+  async upsertBatch(view: string, rows: readonly OnlineRow[], progress?: BatchProgress): Promise<number> {
+    const client = await this.pool.connect();
+    let broken: Error | undefined;
+    try {
+      await client.query('begin');
+      const changed = await upsert(client, view, rows);
+      if (progress) await mark(client, view, progress);
+      await client.query('commit');
+      return changed;
+    } catch (error) {
+      broken = error instanceof Error ? error : new Error(String(error));
+      throw error;
+    } finally {
+      // A client that failed inside a transaction is thrown away: the server rolls back when its connection closes.
+      client.release(broken);
+    }
+  }
+
+  /** The newest features of the entities that are known; the others are absent from the map. One query. */
+  async read(view: string, entities: readonly string[]): Promise<ReadonlyMap<string, OnlineRow>> {
+    const { rows } = await this.pool.query<StoredRow>({ ...READ, values: [view, entities] });
+    return new Map(rows.map((row) => [row.entity, toOnlineRow(row)]));
+  }
+
+  /** How far the materialisation `runKey` of a view got; undefined if it never committed a chunk. */
+  async watermark(view: string, runKey: string): Promise<Watermark | undefined> {
+    const { rows } = await this.pool.query<{ last_entity: string | null; rows_done: string; finished: boolean }>(
+      'select last_entity, rows_done, finished from online_watermarks where view = $1 and run_key = $2',
+      [view, runKey],
+    );
+    const [row] = rows;
+    return row && { lastEntity: row.last_entity, rowsDone: Number(row.rows_done), finished: row.finished };
+  }
+
+  /** True if the database answers. */
+  async reachable(): Promise<boolean> {
+    return this.pool.query('select 1').then(
+      () => true,
+      () => false,
+    );
+  }
+}
+
+const upsert = async (client: PoolClient, view: string, rows: readonly OnlineRow[]): Promise<number> => {
+  if (rows.length === 0) return 0;
+  const { rowCount } = await client.query(UPSERT, [
+    view,
+    rows.map(({ entity }) => entity),
+    rows.map(({ values }) => JSON.stringify(values)),
+    rows.map(({ eventTime }) => eventTime),
+    rows.map(({ knownAt }) => knownAt),
+  ]);
+  return rowCount ?? 0;
+};
+
+const mark = (client: PoolClient, view: string, { runKey, lastEntity, rowsDone, finished }: BatchProgress) =>
+  client.query(MARK, [view, runKey, lastEntity, rowsDone, finished]);
+
+const toOnlineRow = ({ entity, values, event_time, known_at }: StoredRow): OnlineRow => ({
+  entity,
+  values,
+  eventTime: event_time.toISOString(),
+  knownAt: known_at.toISOString(),
+});

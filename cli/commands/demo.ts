@@ -1,0 +1,104 @@
+// `npm run demo`: from nothing to a served prediction, on generated events with a known truth.
+import { access } from 'node:fs/promises';
+import path from 'node:path';
+import type { Command } from 'commander';
+import pc from 'picocolors';
+import { z } from 'zod';
+import { generateEvents } from '../../activities/generate.ts';
+import { PerennialError } from '../../core/errors.ts';
+import type { RunSummary } from '../../core/run.ts';
+import { type Environment, loadEnvironment } from '../../environments/environment.ts';
+import { withReadOnlyLake } from '../lake.ts';
+import { count, seconds } from '../output.ts';
+import { startRun } from './run.ts';
+import { bringUp } from './up.ts';
+
+const USE_CASE = 'ecommerce-intelligence';
+const MODEL = 'propensity';
+/** How long the API may take to notice a new champion. */
+const SWAP_MS = 30_000;
+
+export const register = (program: Command): void => {
+  program
+    .command('demo')
+    .description('set up, generate events, run the whole pipeline, ask the API for a prediction; the stack stays up')
+    .option('--rows <n>', 'events to generate', Number, 500_000)
+    .option('--seed <n>', 'seed of the generated world', Number, 42)
+    .action(async ({ rows, seed }: { rows: number; seed: number }) => {
+      const begun = Date.now();
+      const environment = loadEnvironment('dev');
+      await bringUp(environment);
+      const world = await generated(environment, rows, seed);
+      const summary = await startRun(environment, {
+        useCase: USE_CASE,
+        path: path.join(world, 'events-*.csv'),
+        source: 'clickstream',
+        truth: path.join(world, 'truth'),
+        seed,
+      });
+      if (summary && summary.scored > 0) await showPrediction(environment, summary);
+      console.log(
+        pc.dim(`\nDone in ${seconds(Date.now() - begun)}. The stack stays up; stop it with: npx perennial down`),
+      );
+    });
+};
+
+/** The folder of generated events; the same rows and seed are the same files, so they are written once. */
+const generated = async (environment: Environment, rows: number, seed: number): Promise<string> => {
+  const out = path.join(environment.home, 'demo', `${rows}-${seed}`);
+  const done = path.join(out, 'truth', 'truth.json');
+  if (
+    await access(done).then(
+      () => true,
+      () => false,
+    )
+  ) {
+    console.error(`${pc.green('✔')} events     reused ${out}`);
+    return out;
+  }
+  const { files, seconds: took } = await generateEvents(
+    { rows, seed, out, format: 'csv' },
+    {
+      signal: new AbortController().signal,
+      onProgress: ({ done: now, total }) =>
+        process.stderr.isTTY &&
+        process.stderr.write(`\r\x1b[2K  ${pc.cyan('▶')} generate ${count(now)} of ${count(total)} events`),
+    },
+  );
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[2K');
+  console.error(
+    `${pc.green('✔')} generate   ${pc.dim(`${took.toFixed(1)} s`)} ${count(rows)} events in ${files} daily files`,
+  );
+  return out;
+};
+
+const Answer = z.looseObject({ entity: z.string(), version: z.number(), probability: z.number() });
+
+/** Asks the running API about the likeliest buyer, once it serves the version that the run crowned. */
+const showPrediction = async (environment: Environment, { models }: RunSummary): Promise<void> => {
+  const [likeliest] = await withReadOnlyLake(environment, undefined, (lake) =>
+    lake.db.rows('select user_id, model_version from gold.propensity_scores where rank = 1 order by user_id limit 1'),
+  );
+  const address = `${environment.api.url}/predict/${MODEL}/${likeliest?.user_id}`;
+  const version = Number(likeliest?.model_version ?? models[0]?.version);
+  const body = await answerOf(address, version);
+  console.log(`\n${pc.bold('Ask')}       curl ${address}`);
+  console.log(`${pc.bold('Answer')}    ${JSON.stringify(body)}`);
+};
+
+const answerOf = async (address: string, version: number): Promise<z.infer<typeof Answer>> => {
+  const deadline = Date.now() + SWAP_MS;
+  for (;;) {
+    const response = await fetch(address, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined);
+    const answer = Answer.safeParse(await response?.json().catch(() => undefined));
+    if (response?.ok && answer.success && answer.data.version === version) return answer.data;
+    if (Date.now() > deadline) {
+      throw new PerennialError('UNAVAILABLE', 'the API does not answer with the new version', {
+        field: 'address',
+        value: address,
+        mend: 'Look at `npx perennial status` and the API log',
+      });
+    }
+    await new Promise((next) => setTimeout(next, 250));
+  }
+};

@@ -1,0 +1,28 @@
+// What people and CI type: every command, its help, and the exit code of whatever went wrong.
+import { Command, CommanderError } from 'commander';
+import { register as demo } from './commands/demo.ts';
+import { register as down } from './commands/down.ts';
+import { register as generate } from './commands/generate.ts';
+import { register as lineage } from './commands/lineage.ts';
+import { register as run } from './commands/run.ts';
+import { register as serve } from './commands/serve.ts';
+import { register as setup } from './commands/setup.ts';
+import { register as sql } from './commands/sql.ts';
+import { register as status } from './commands/status.ts';
+import { register as up } from './commands/up.ts';
+import { failed } from './output.ts';
+
+const program = new Command('perennial')
+  .description('Models that come back every season: durable pipelines from files to served predictions.')
+  .version('0.1.0')
+  .showHelpAfterError('(see --help)')
+  .addHelpText('after', '\nExit codes: 0 done · 1 failed · 2 bad usage · 3 refused by a gate · 4 waits for approval')
+  .exitOverride();
+
+for (const register of [demo, setup, up, down, status, run, generate, sql, lineage, serve]) register(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = error instanceof CommanderError ? (error.exitCode === 0 ? 0 : 2) : failed(error);
+}

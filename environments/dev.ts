@@ -1,0 +1,4 @@
+// dev: open to developers, sized for a laptop.
+import type { Extent } from './extent.ts';
+
+export const dev: Extent = { duckdbThreads: 2, duckdbMemory: '2GB', retentionDays: 7 };

@@ -1,0 +1,10 @@
+// What one environment may differ in: how much, never what. For dev.ts, staging.ts and prod.ts.
+
+export interface Extent {
+  /** DuckDB threads of one activity. */
+  readonly duckdbThreads: number;
+  /** DuckDB memory of one activity, DuckDB size text. */
+  readonly duckdbMemory: string;
+  /** Days Temporal keeps the history of a closed workflow. */
+  readonly retentionDays: number;
+}

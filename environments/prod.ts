@@ -1,0 +1,4 @@
+// prod: written by its service principal alone; histories are kept for a month, the registry is the lasting record.
+import type { Extent } from './extent.ts';
+
+export const prod: Extent = { duckdbThreads: 2, duckdbMemory: '4GB', retentionDays: 30 };

@@ -1,0 +1,62 @@
+// What a model may know of a customer at a moment: the seed's twelve facts about behaviour, the history of purchases, its rhythm.
+import type { Feature, FeatureView } from '../../core/feature-view.ts';
+
+const numeric = (name: string, description: string): Feature => ({ name, kind: 'numeric', description });
+const categorical = (name: string, description: string): Feature => ({ name, kind: 'categorical', description });
+
+/** All are taken from the observation window [T − observation, T), but for tenure, which reaches back to the first event. */
+export const behaviour: readonly Feature[] = [
+  numeric('total_events', 'Events of any kind'),
+  numeric('carts', 'Products put into the cart'),
+  numeric('views', 'Products looked at'),
+  numeric('active_span_days', 'Days between first and last event, fractions included'),
+  numeric('recency_days', 'Days since the last event, fractions included'),
+  numeric(
+    'avg_session_duration',
+    'Mean length of sessions in seconds; a session running at T counts up to its last event before T',
+  ),
+  numeric('unique_products', 'Distinct products met'),
+  numeric('rfm_score', 'Recency, frequency and monetary quintiles among buyers, summed (3–15); missing for others'),
+  numeric('has_prior_purchase', '1 if anything was bought'),
+  categorical('primary_category', 'Category met most often'),
+  categorical('preferred_brand', 'Brand met most often'),
+  numeric('tenure_days', 'Days since the first event ever'),
+];
+
+export const purchases: readonly Feature[] = [
+  numeric('orders', 'Orders'),
+  numeric('orders_30d', 'Orders of the last 30 days'),
+  numeric('orders_90d', 'Orders of the last 90 days'),
+  numeric('purchase_lines', 'Purchases, one per article and order line'),
+  numeric('purchased_products', 'Distinct products bought'),
+  numeric('spend', 'Money spent'),
+  numeric('spend_30d', 'Money spent in the last 30 days'),
+  numeric('spend_90d', 'Money spent in the last 90 days'),
+  numeric('average_price', 'Mean price of a purchase; missing without one'),
+  numeric('purchase_recency_days', 'Days since the last purchase; missing without one'),
+];
+
+/** What a wholesaler's customers, who come back at a pace of their own, give away beyond recency and counts. */
+export const rhythm: readonly Feature[] = [
+  numeric('purchase_interval_days', 'Mean days between days with a purchase; missing until the second'),
+  numeric(
+    'purchase_overdue_ratio',
+    'Whole days since the last purchase over the mean interval: above 1 is later than usual',
+  ),
+  numeric('purchase_momentum', 'Days with a purchase, each weighing exp(−age in days / 90)'),
+];
+
+/** How often a visitor came: two visitors with as many clicks are not alike if one made them in a single sitting. */
+export const visits: readonly Feature[] = [
+  numeric('sessions', 'Sessions begun in the window'),
+  numeric('cart_days', 'Days on which a product was put into the cart'),
+];
+
+export const customerDaily: FeatureView = {
+  name: 'customer_daily',
+  table: 'features.customer_daily',
+  entity: 'user_id',
+  features: [...behaviour, ...purchases, ...rhythm, ...visits],
+};
+
+export const featureViews: readonly FeatureView[] = [customerDaily];

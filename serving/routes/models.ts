@@ -1,0 +1,30 @@
+// GET /models: which versions answer now, what they foretell, and from which features.
+import type { FastifyInstance } from 'fastify';
+import type { AppDeps } from '../app.ts';
+import { jsonSchema, type Models, Models as ModelsSchema } from '../schemas.ts';
+
+export const modelsRoute = (app: FastifyInstance, { keeper }: AppDeps): void => {
+  const schema = { summary: 'The models that answer', response: { 200: jsonSchema(ModelsSchema) } };
+  app.get(
+    '/models',
+    { schema },
+    async (): Promise<Models> => ({
+      models: keeper.states().flatMap(({ name, useCase, loaded, model }) =>
+        loaded && model
+          ? [
+              {
+                model: name,
+                use_case: useCase,
+                version: loaded.version,
+                package_sha256: loaded.packageSha256,
+                since: loaded.since,
+                entity: model.signature.entity,
+                meaning: model.signature.output.meaning,
+                features: model.signature.features.map((feature) => ({ ...feature })),
+              },
+            ]
+          : [],
+      ),
+    }),
+  );
+};

@@ -1,0 +1,151 @@
+// The online store on a real Postgres: newer wins whatever the order of writing, ties by rule, and 10,000 random keys agree.
+import type { Pool } from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { listen } from '../../../adapters/postgres/listen.ts';
+import { type OnlineRow, PostgresOnlineStore } from '../../../adapters/postgres/online-store.ts';
+import { openPool } from '../../../adapters/postgres/pool.ts';
+import { PostgresPublishedReports } from '../../../adapters/postgres/published-reports.ts';
+import { canonicalJson } from '../../../core/commit.ts';
+import { randomStream } from '../../../core/random.ts';
+import { startTestStack, type TestStack } from '../../support/stack.ts';
+
+const VIEW = 'features.customer_daily';
+const day = (n: number): string => new Date(Date.UTC(2025, 0, 1 + n)).toISOString();
+const row = (entity: string, eventDay: number, knownDay: number, spend: number): OnlineRow => ({
+  entity,
+  values: { spend, brand: null },
+  eventTime: day(eventDay),
+  knownAt: day(knownDay),
+});
+
+describe('PostgresOnlineStore', () => {
+  let stack: TestStack;
+  let pool: Pool;
+  let store: PostgresOnlineStore;
+  beforeAll(async () => {
+    stack = await startTestStack(['postgres']);
+    const { postgres, schema } = stack.environment;
+    pool = openPool(postgres, { max: 8, schema });
+    store = new PostgresOnlineStore(pool);
+  });
+  afterAll(async () => {
+    await pool?.end();
+    await stack?.stop();
+  });
+  const spend = async (entity: string) => (await store.read(VIEW, [entity])).get(entity)?.values.spend;
+
+  it('never lets an older event overwrite a newer one', async () => {
+    expect(await store.upsertBatch(VIEW, [row('a', 5, 5, 1)])).toBe(1);
+    expect(await store.upsertBatch(VIEW, [row('a', 4, 9, 2)])).toBe(0);
+    expect(await spend('a')).toBe(1);
+    expect(await store.upsertBatch(VIEW, [row('a', 6, 6, 3)])).toBe(1);
+    expect(await spend('a')).toBe(3);
+  });
+
+  it('lets the later knowledge win at equal event time, and the later write at a full tie', async () => {
+    await store.upsertBatch(VIEW, [row('b', 5, 6, 1)]);
+    expect(await store.upsertBatch(VIEW, [row('b', 5, 5, 2)])).toBe(0);
+    expect(await store.upsertBatch(VIEW, [row('b', 5, 7, 3)])).toBe(1);
+    expect(await store.upsertBatch(VIEW, [row('b', 5, 7, 3)])).toBe(0);
+    expect(await store.upsertBatch(VIEW, [row('b', 5, 7, 4)])).toBe(1);
+    expect(await spend('b')).toBe(4);
+  });
+
+  it('settles a key that comes twice in one batch', async () => {
+    await store.upsertBatch(VIEW, [row('c', 5, 5, 1), row('c', 6, 5, 2), row('c', 4, 5, 3)]);
+    expect(await spend('c')).toBe(2);
+  });
+
+  it('keeps views apart and does not invent entities', async () => {
+    await store.upsertBatch('features.other', [row('d', 1, 1, 9)]);
+    expect((await store.read(VIEW, ['d', 'e'])).size).toBe(0);
+    expect(await store.reachable()).toBe(true);
+  });
+
+  it('moves the watermark with its rows or not at all, and never back', async () => {
+    const progress = { runKey: 'r', lastEntity: 'f', rowsDone: 10, finished: false };
+    await store.upsertBatch(VIEW, [row('f', 1, 1, 1)], progress);
+    const broken = { ...row('g', 1, 1, 1), eventTime: 'never' };
+    await expect(store.upsertBatch(VIEW, [row('h', 1, 1, 1), broken], { ...progress, rowsDone: 20 })).rejects.toThrow(
+      /never/,
+    );
+    expect((await store.read(VIEW, ['h'])).size).toBe(0);
+    await store.upsertBatch(VIEW, [], { ...progress, rowsDone: 5 });
+    expect(await store.watermark(VIEW, 'r')).toEqual({ lastEntity: 'f', rowsDone: 10, finished: false });
+    expect(await store.watermark(VIEW, 'other')).toBeUndefined();
+  });
+
+  it('agrees on 10,000 random keys after writers raced in any order', async () => {
+    const random = randomStream(7);
+    const best = new Map<string, OnlineRow>();
+    const batches = Array.from({ length: 40 }, () =>
+      Array.from({ length: 1_000 }, () =>
+        row(
+          `k${Math.floor(random() * 10_000)}`,
+          Math.floor(random() * 50),
+          Math.floor(random() * 50),
+          random() * 1e6 - 0.1,
+        ),
+      ),
+    );
+    const rank = ({ eventTime, knownAt }: OnlineRow) => `${eventTime} ${knownAt}`;
+    const ties = new Set<string>();
+    for (const given of batches.flat()) {
+      const known = best.get(given.entity);
+      if (!known || rank(given) > rank(known)) {
+        best.set(given.entity, given);
+        ties.delete(given.entity);
+      } else if (rank(given) === rank(known)) ties.add(given.entity);
+    }
+    await Promise.all(batches.map((batch) => store.upsertBatch('features.race', batch)));
+    const keys = [...best.keys()].filter((key) => !ties.has(key));
+    expect(keys.length).toBeGreaterThan(9_000);
+    const found = await store.read('features.race', keys);
+    expect(keys.filter((key) => canonicalJson(found.get(key)) !== canonicalJson(best.get(key)))).toEqual([]);
+  });
+
+  it('announces a moved alias to whoever listens', async () => {
+    const { postgres, schema } = stack.environment;
+    const heard: string[] = [];
+    const stop = listen(
+      postgres,
+      'perennial_alias',
+      (payload) => heard.push(payload),
+      (error) => heard.push(error.message),
+    );
+    await pool.query(`insert into registered_models (model) values ('shop/propensity')`);
+    await pool.query(
+      `insert into model_versions (model, version, key, package_sha256, metrics, lineage, created_by, run_id)
+       values ('shop/propensity', 1, 'key-of-one', repeat('a', 64), '{}', '{}', 'test', 'run')`,
+    );
+    await expect
+      .poll(async () => {
+        await pool.query(`insert into aliases (model, alias, version) values ('shop/propensity', 'champion', 1)
+        on conflict (model, alias) do update set revision = aliases.revision + 1`);
+        return heard;
+      })
+      .toContain(`${schema}/shop/propensity`);
+    await stop();
+  });
+
+  it('finds the newest report, or the newest at a snapshot', async () => {
+    const reports = new PostgresPublishedReports(pool);
+    const report = (run: string, snapshot: number) => ({
+      useCase: 'shop',
+      run,
+      snapshot,
+      artifactSha256: 'a'.repeat(64),
+      htmlSha256: 'b'.repeat(64),
+    });
+    for (const [run, snapshot] of [
+      ['one', 10],
+      ['three', 30],
+      ['two', 20],
+    ] as const)
+      await reports.record(report(run, snapshot));
+    await reports.record(report('two', 20));
+    expect(await reports.latest('shop')).toEqual(report('three', 30));
+    expect((await reports.latest('shop', 29))?.run).toBe('two');
+    expect([await reports.latest('shop', 9), await reports.latest('other')]).toEqual([undefined, undefined]);
+  });
+});

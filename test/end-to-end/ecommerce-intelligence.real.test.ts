@@ -1,0 +1,108 @@
+// One use case from files to a served prediction, on real parts; then again, and again with the world half switched off.
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunSummary } from '../../core/run.ts';
+import { openTestLake } from '../support/lake.ts';
+import { generateWorld, type Product, startProduct, type World } from '../support/product.ts';
+
+let product: Product;
+let world: World;
+let first: RunSummary;
+
+beforeAll(async () => {
+  product = await startProduct();
+  world = await generateWorld(product.environment.home, 200_000);
+  first = await product.run('first', { path: world.path, source: 'clickstream', truth: world.truth });
+}, 600_000);
+afterAll(async () => product?.stop());
+
+const predict = async (entity: string): Promise<{ status: number; body: Record<string, unknown> }> => {
+  const response = await fetch(`${product.environment.api.url}/predict/propensity/${entity}`);
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+};
+const until = async (condition: () => Promise<boolean>): Promise<void> => {
+  for (let i = 0; i < 120; i += 1) {
+    if (await condition().catch(() => false)) return;
+    await new Promise((next) => setTimeout(next, 250));
+  }
+  throw new Error('waited 30 s in vain');
+};
+
+describe('the first run', () => {
+  it('accounts for every row', () => {
+    expect(first.ingest).toMatchObject({ rowsIn: world.rows, loaded: world.rows, quarantined: 0, refused: [] });
+  });
+
+  it('beats the rule and stays below the ceiling, within chance', () => {
+    const metrics = first.models[0]?.metrics ?? {};
+    expect(metrics.roc_auc).toBeGreaterThan(metrics.baseline_roc_auc ?? 1);
+    expect(metrics.roc_auc).toBeLessThan((metrics.oracle_roc_auc_high ?? 0) + 0.02);
+    expect(first.models[0]).toMatchObject({ version: 1, created: true, champion: true });
+  });
+
+  it('shows its progress, its page and its children in Temporal', async () => {
+    const progress = await product.client.workflow
+      .getHandle('first')
+      .query<{ stages: { name: string; state: string }[] }, []>('progress');
+    expect(progress.stages.map(({ name, state }) => `${name} ${state}`)).toEqual([
+      'ingest done',
+      'plan done',
+      'transform done',
+      'train done',
+      'score done',
+      'report done',
+    ]);
+    const { searchAttributes } = await product.client.workflow.getHandle('first').describe();
+    expect(searchAttributes).toMatchObject({
+      PerennialUseCase: ['ecommerce-intelligence'],
+      PerennialOutcome: ['completed'],
+    });
+  });
+
+  it('writes one self-contained report', () => {
+    const html = readFileSync(first.report, 'utf8');
+    expect(html).toContain('<svg');
+    expect(html).not.toMatch(/(src|href)="https?:/);
+  });
+
+  it('serves the champion', async () => {
+    const { lake, close } = await openTestLake(product.environment);
+    const [likeliest] = await lake.db.rows(
+      'select user_id::varchar as id, probability from lake.gold.propensity_scores where rank = 1 order by user_id limit 1',
+    );
+    await close();
+    await until(async () => (await predict(String(likeliest?.id))).status === 200);
+    const { body } = await predict(String(likeliest?.id));
+    expect(body).toMatchObject({ version: 1, cold_start: false });
+    expect(body.probability).toBeCloseTo(Number(likeliest?.probability), 12);
+  });
+});
+
+describe('the second run', () => {
+  it('finds everything and computes nothing', async () => {
+    const second = await product.run('second', { path: world.path, source: 'clickstream', truth: world.truth });
+    expect(second.steps.ran).toBe(0);
+    expect(second.steps.reused).toBe(first.steps.ran);
+    expect(second.ingest).toMatchObject({ rowsIn: 0, loaded: 0 });
+    expect(second.models[0]).toMatchObject({ version: 1, created: false });
+  });
+});
+
+describe('an input that makes no sense', () => {
+  it('is refused with every problem and an example', async () => {
+    const wrong = product.run('wrong', { asOf: 'tomorrow', seed: -1 });
+    await expect(wrong).rejects.toMatchObject({ cause: { cause: { type: 'INVALID_INPUT' } } });
+    await wrong.catch((error: { cause: { cause: Error } }) =>
+      expect(error.cause.cause.message).toMatch(/asOf.*seed.*A valid input/s),
+    );
+  });
+});
+
+describe('when Temporal and MLflow are gone', () => {
+  it('the API still answers', async () => {
+    await product.freeze(['temporal', 'mlflow', 'worker']);
+    const { status, body } = await predict('no-such-customer');
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ cold_start: true, version: 1 });
+  });
+});

@@ -1,0 +1,73 @@
+// Workflow code must go on replaying every history it ever wrote; and the check itself must catch code that does not.
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { workflowBundle } from '../../workers/bundle.ts';
+
+const ROOT = path.join(import.meta.dirname, '..', '..');
+const recorded = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.json'));
+// Inside the project, so that copies of the sources find their packages.
+const scratch = mkdtempSync(path.join(ROOT, '.replay-'));
+
+beforeAll(() => {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+});
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+const replay = async (codePath: string, name: string): Promise<void> => {
+  const history = JSON.parse(readFileSync(path.join(import.meta.dirname, name), 'utf8'));
+  await Worker.runReplayHistory({ workflowBundle: { codePath } }, history, name.replace('.json', ''));
+};
+
+/** The workflows with one file changed. */
+const mutant = async (file: string, change: (text: string) => string): Promise<string> => {
+  const root = mkdtempSync(path.join(scratch, 'mutant-'));
+  for (const room of ['core', 'workflows', 'activities'])
+    cpSync(path.join(ROOT, room), path.join(root, room), { recursive: true });
+  const target = path.join(root, 'workflows', file);
+  const before = readFileSync(target, 'utf8');
+  const after = change(before);
+  expect(after).not.toBe(before);
+  writeFileSync(target, after);
+  return (await workflowBundle(root, root)).codePath;
+};
+
+describe('recorded histories', () => {
+  it('cover every workflow type', () => {
+    const types = recorded.map(
+      (name) =>
+        JSON.parse(readFileSync(path.join(import.meta.dirname, name), 'utf8')).events[0]
+          .workflowExecutionStartedEventAttributes.workflowType.name,
+    );
+    expect(new Set(types)).toEqual(new Set(['run', 'ingest', 'transform', 'train', 'score']));
+  });
+
+  it.each(recorded)(
+    '%s replays',
+    async (name) => {
+      const { codePath } = await workflowBundle(ROOT, scratch);
+      await replay(codePath, name);
+    },
+    60_000,
+  );
+});
+
+describe('a change that breaks running workflows is caught', () => {
+  it('in score: features online before the scores', async () => {
+    const swap = (text: string) =>
+      text
+        .replace('.scoreModel.', '.LATER.')
+        .replace('.materializeFeatures.', '.scoreModel.')
+        .replace('.LATER.', '.materializeFeatures.');
+    const codePath = await mutant('score.ts', swap);
+    await expect(replay(codePath, 'first-score-propensity.json')).rejects.toThrow(/[Nn]ondeterminism|Determinism/);
+  }, 60_000);
+
+  it('in run: a stage left out', async () => {
+    const codePath = await mutant('run.ts', (text) =>
+      text.replace('inTurn(planned.brief.models, scoreOne)', 'inTurn([], scoreOne)'),
+    );
+    await expect(replay(codePath, 'first.json')).rejects.toThrow(/[Nn]ondeterminism|Determinism/);
+  }, 60_000);
+});

@@ -1,0 +1,55 @@
+// From an environment to what activities need: places become pools, stores and libraries, once per worker process.
+import { execFileSync } from 'node:child_process';
+import path from 'node:path';
+import type { Deps } from '../activities/deps.ts';
+import { FolderArtifacts } from '../adapters/artifacts/folder.ts';
+import { extensionFiles } from '../adapters/duckdb/extensions.ts';
+import { MlflowClient } from '../adapters/mlflow/client.ts';
+import { openPool } from '../adapters/postgres/pool.ts';
+import { lightgbmLibrary } from '../adapters/python/venv.ts';
+import type { Environment } from '../environments/environment.ts';
+import { useCases } from '../models/index.ts';
+import { crashPoints } from './crash-points.ts';
+import { trainer } from './trainer/index.ts';
+
+/** Lock holder plus readers for every activity slot, with room to spare. */
+const POOL_SIZE = 12;
+
+export const buildDeps = async (environment: Environment): Promise<Deps> => {
+  const { name, home, stage, duckdb, postgres, lake, mlflow, venv } = environment;
+  return {
+    settings: {
+      name,
+      postgres,
+      lake,
+      extensions: await extensionFiles(venv),
+      duckdb,
+      stage,
+      reports: path.join(home, 'reports'),
+      lightgbmLibrary: await lightgbmLibrary(venv),
+      codeVersion: codeVersion(environment.root),
+      runPages: `${environment.temporal.uiUrl}/namespaces/${environment.temporal.namespace}/workflows`,
+      mlflowPrefix: mlflow.prefix,
+    },
+    pool: openPool(postgres, { max: POOL_SIZE, schema: environment.schema }),
+    artifacts: new FolderArtifacts(environment.artifacts),
+    mlflow: new MlflowClient(mlflow.url),
+    useCases,
+    trainer,
+    crash: crashPoints(environment.crashFolder),
+  };
+};
+
+/** The commit that runs, with a mark where the files differ from it; `unversioned` outside a checkout. */
+const codeVersion = (root: string): string => {
+  try {
+    return execFileSync('git', ['describe', '--always', '--dirty', '--abbrev=12'], {
+      cwd: root,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  } catch (error) {
+    if (error instanceof Error) return 'unversioned';
+    throw error;
+  }
+};

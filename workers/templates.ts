@@ -1,0 +1,50 @@
+// One execution per workflow type that shows the start form in the Temporal UI what to type: "start like this one" copies its input.
+// It is terminated before any worker sees it, so it changes nothing.
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { RunInput } from '../core/run.ts';
+import { queues } from '../workflows/names.ts';
+
+const TEMPLATES: Readonly<Record<string, { readonly input: object; readonly details: string }>> = {
+  run: {
+    input: {
+      useCase: 'ecommerce-intelligence',
+      path: '/data/events/*.csv',
+      source: 'clickstream',
+      seed: 42,
+    } satisfies RunInput,
+    details:
+      'Every field is optional: `{}` runs on what the lake holds, or on a generated sample. `asOf` (ISO date) is the end of knowledge, exclusive.',
+  },
+  ingest: {
+    input: { useCase: 'ecommerce-intelligence', path: '/data/events/*.csv' },
+    details: 'Files → bronze. Files that the ledger knows add nothing.',
+  },
+};
+
+/** Idempotent; what retention has removed comes back. */
+export const publishTemplates = async (client: Client): Promise<void> => {
+  for (const [type, { input, details }] of Object.entries(TEMPLATES)) {
+    const workflowId = `template/${type}`;
+    if (await exists(client, workflowId)) continue;
+    const handle = await client.workflow.start(type, {
+      workflowId,
+      taskQueue: queues.light,
+      args: [input],
+      startDelay: '1 hour',
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      staticSummary: `how to start ${type}`,
+      staticDetails: details,
+    });
+    await handle.terminate('A template for the start form; it never runs');
+  }
+};
+
+const exists = async (client: Client, workflowId: string): Promise<boolean> => {
+  try {
+    await client.workflow.getHandle(workflowId).describe();
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+};

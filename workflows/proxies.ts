@@ -1,0 +1,31 @@
+// Activities as workflows call them: where each runs, how long it may take, and what is worth retrying.
+import * as wf from '@temporalio/workflow';
+import type { createActivities } from '../activities/index.ts';
+import { queues } from './names.ts';
+
+type Activities = ReturnType<typeof createActivities>;
+
+/** How long a silent worker counts as alive: the steps it holds are given to another after that. */
+export interface Patience {
+  readonly lostAfterSeconds?: number;
+}
+
+const LOST_AFTER_SECONDS = 20;
+
+/** Registry and lookup work: seconds. */
+export const light = ({ lostAfterSeconds = LOST_AFTER_SECONDS }: Patience) =>
+  wf.proxyActivities<Activities>({
+    taskQueue: queues.light,
+    startToCloseTimeout: '5 minutes',
+    heartbeatTimeout: `${lostAfterSeconds}s`,
+    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
+  });
+
+/** Work that fills the cores. A retry finds what was committed and goes on from what was kept. */
+export const compute = ({ lostAfterSeconds = LOST_AFTER_SECONDS }: Patience) =>
+  wf.proxyActivities<Activities>({
+    taskQueue: queues.compute,
+    startToCloseTimeout: '6 hours',
+    heartbeatTimeout: `${lostAfterSeconds}s`,
+    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1 minute', maximumAttempts: 20 },
+  });

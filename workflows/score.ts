@@ -1,0 +1,31 @@
+// A registered version → scores in gold and features online: what marketing reads, and what the API answers from.
+import type { Pin } from '../core/commit.ts';
+import type { BuiltTable, Moments, PlanBrief } from '../core/plan.ts';
+import { compute, type Patience } from './proxies.ts';
+
+export interface ScoreInput extends Patience {
+  readonly brief: PlanBrief;
+  readonly model: string;
+  readonly moments: Moments;
+  readonly pins: readonly Pin[];
+}
+
+export interface Scored {
+  /** Null where no version is champion yet. */
+  readonly scores: BuiltTable | null;
+  readonly online: { readonly rows: number };
+}
+
+/** Scores every entity at the newest cut with the champion, and puts its features online. */
+export async function score({ brief, model, moments, pins, ...patience }: ScoreInput): Promise<Scored> {
+  const request = { plan: brief.plan, model, moments, pins };
+  const scores = await compute(patience).scoreModel.executeWithOptions(
+    { summary: `score ${model} as of ${moments.split.score}` },
+    [request],
+  );
+  const online = await compute(patience).materializeFeatures.executeWithOptions(
+    { summary: `features of ${model} go online` },
+    [request],
+  );
+  return { scores, online };
+}
