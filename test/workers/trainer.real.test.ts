@@ -1,9 +1,9 @@
 // The training child: killed with SIGKILL in any segment, it continues from its checkpoint and ends with the very same model bytes.
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { balancedWeights } from '../../core/learning/class-weights.ts';
 import type { JobOptions } from '../../core/learning/job.ts';
 import { trainer } from '../../workers/trainer/index.ts';
@@ -62,28 +62,34 @@ const quiet: JobOptions = { signal: new AbortController().signal, onProgress: ()
 const train = async (asked: TrainRequest, options: Partial<JobOptions> = {}): Promise<TrainResult> =>
   TrainResult.parse(await trainer.train(asked, { ...quiet, ...options }));
 
-/** Kills this process's children from outside, as an operator or the kernel would. */
-const killChildren = (): void => {
-  const lines = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' }).split('\n');
-  for (const line of lines) {
-    const [pid, parent] = line.trim().split(/\s+/);
-    if (Number(parent) === process.pid && line.includes('trainer/child')) process.kill(Number(pid), 'SIGKILL');
+/** Loaded into the child before its own code: SIGKILL to itself once it has told of the fatal round, so that the kill never comes late. */
+const ASSASSIN = `
+const send = process.send.bind(process);
+process.send = (message, sent) =>
+  send(message, (error) => {
+    if (message.done === Number(process.env.FATAL_ROUND)) process.kill(process.pid, 'SIGKILL');
+    else sent(error);
+  });
+`;
+
+const trainUntilKilled = async (run: string, fatalRound: number): Promise<void> => {
+  writeFileSync(join(folder, 'assassin.mjs'), ASSASSIN);
+  vi.stubEnv('NODE_OPTIONS', `--import=${pathToFileURL(join(folder, 'assassin.mjs')).href}`);
+  vi.stubEnv('FATAL_ROUND', String(fatalRound));
+  try {
+    await expect(train(request(run))).rejects.toMatchObject({
+      code: 'CHILD_DIED',
+      message: expect.stringContaining('SIGKILL'),
+    });
+  } finally {
+    vi.unstubAllEnvs();
   }
 };
 
 test('killed in one segment after another, it ends with the same bytes', async () => {
   const resumedFrom: number[] = [];
   for (const fatalRound of [2, 7, 12, 20, 22]) {
-    let killed = false;
-    const dying = train(request('killed'), {
-      onProgress: ({ done }) => {
-        if (done !== fatalRound || killed) return;
-        killed = true;
-        killChildren();
-      },
-    });
-    await expect(dying).rejects.toMatchObject({ code: 'CHILD_DIED', message: expect.stringContaining('SIGKILL') });
-    expect(killed).toBe(true);
+    await trainUntilKilled('killed', fatalRound);
     resumedFrom.push(Math.max(0, ...checkpointRounds('killed')));
   }
   const last = await train(request('killed'));
