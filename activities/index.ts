@@ -11,7 +11,8 @@ import { createScoreActivities } from './score.ts';
 import { createTrainActivities } from './train.ts';
 import { createTransformActivities } from './transform.ts';
 
-export const createActivities = (deps: Deps) => ({
+/** The steps of a run, from files to served features. */
+export const createRunActivities = (deps: Deps) => ({
   ...createInputActivities(deps),
   ...createIngestActivities(deps),
   ...createPlanActivities(deps),
@@ -22,4 +23,8 @@ export const createActivities = (deps: Deps) => ({
   ...createScoreActivities(deps),
   ...createMaterializeActivities(deps),
   ...createReportActivities(deps),
+});
+
+export const createActivities = (deps: Deps) => ({
+  ...createRunActivities(deps),
 });

@@ -43,7 +43,7 @@ describe('the funnel', () => {
       "event_type = 'view'": [0.9, 0.95],
       "event_type = 'cart'": [0.03, 0.065],
       "event_type = 'remove_from_cart'": [0.003, 0.012],
-      "event_type = 'purchase'": [0.014, 0.019],
+      "event_type = 'purchase'": [0.014, 0.021],
       'category_code is null': [0.33, 0.42],
       'brand is null': [0.35, 0.42],
       'user_session is null': [0.003, 0.009],

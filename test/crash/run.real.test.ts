@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Deps } from '../../activities/deps.ts';
-import { createActivities } from '../../activities/index.ts';
+import { createRunActivities } from '../../activities/index.ts';
 import { FolderArtifacts } from '../../adapters/artifacts/folder.ts';
 import { openPool } from '../../adapters/postgres/pool.ts';
 import { parseManifest } from '../../core/model-package.ts';
@@ -54,7 +54,7 @@ const input = ({ path: files, truth }: World): RunInput => ({
 
 describe('a run killed at every point', () => {
   it('was killed at every point: a fault that never fired proves nothing', () => {
-    const names = Object.keys(createActivities({ settings: {}, useCases: [] } as unknown as Deps));
+    const names = Object.keys(createRunActivities({ settings: {}, useCases: [] } as unknown as Deps));
     const points = names.flatMap((name) => [`${name}.before-write`, `${name}.after-commit`]);
     const expected = [...points, ...WRITERS.map((name) => `${name}.after-write`)].sort();
     expect(readdirSync(crashes).sort()).toEqual(expected);

@@ -37,4 +37,4 @@ export const hourSlots = (): number[] => HOURS.flatMap((weight, hour) => Array<n
 
 /** How many users first appear on each day, relatively: a surge while the log begins, then the season. */
 export const arrivalWeight = (date: string, offset: number): number =>
-  seasonOdds(date) * (1 + 2 * Math.exp(-offset / 15));
+  seasonOdds(date) * (1 + 3 * Math.exp(-offset / 12));
