@@ -43,7 +43,7 @@ export interface Materialized {
 }
 
 interface Store {
-  upsertBatch(view: string, rows: readonly OnlineRow[], progress?: BatchProgress): Promise<number>;
+  upsertJson(view: string, rows: string, progress?: BatchProgress): Promise<number>;
   read(view: string, entities: readonly string[]): Promise<ReadonlyMap<string, OnlineRow>>;
   watermark(view: string, runKey: string): Promise<Watermark | undefined>;
 }
@@ -94,38 +94,60 @@ export const materialize = async (sides: Sides, input: MaterializeInput, step: S
   return { rows, resumedAfter, ...(await compareSample(online, lake.db, input)) };
 };
 
+/** While Postgres writes one chunk, the next is read. */
 const copy = async (sides: Sides, input: MaterializeInput, mark: Watermark | undefined, step: Step) => {
   const { lake, online, crash } = sides;
   const { runKey, view, chunkRows = CHUNK_ROWS } = input;
   const before = mark?.rowsDone ?? 0;
   const total = before + (await queue(lake.db, input, mark?.lastEntity ?? null));
   let lastEntity = mark?.lastEntity ?? null;
+  let rows = await chunk(lake.db, 0, chunkRows);
   for (let done = before; done < total; done += chunkRows) {
     step.signal.throwIfAborted();
-    const rows = await chunk(lake.db, input, done - before, chunkRows);
-    lastEntity = rows.at(-1)?.entity ?? lastEntity;
-    const rowsDone = done + rows.length;
-    await online.upsertBatch(view.table, rows, { runKey, lastEntity, rowsDone, finished: false });
+    lastEntity = rows.lastEntity ?? lastEntity;
+    const rowsDone = done + rows.count;
+    const writing = online.upsertJson(view.table, rows.json, { runKey, lastEntity, rowsDone, finished: false });
+    rows = await afterBoth(writing, chunk(lake.db, done - before + chunkRows, chunkRows));
     crash('after-write');
     step.onProgress({ stage: `materialize ${view.table}`, done: rowsDone, total, unit: 'rows' });
   }
-  await online.upsertBatch(view.table, [], { runKey, lastEntity, rowsDone: total, finished: true });
+  await online.upsertJson(view.table, '[]', { runKey, lastEntity, rowsDone: total, finished: true });
   return total;
 };
 
-const chunk = async (db: SqlSession, input: MaterializeInput, from: number, size: number): Promise<OnlineRow[]> => {
-  const rows = await db.rows(
-    `select * exclude (position) from online_queue where position > ${from} and position <= ${from + size} order by position`,
+/** What was read, once the write is over too: a session must not be closed under a running query, whatever failed. */
+const afterBoth = async <T>(writing: Promise<unknown>, reading: Promise<T>): Promise<T> => {
+  await Promise.allSettled([writing, reading]);
+  await writing;
+  return reading;
+};
+
+interface Chunk {
+  /** A JSON array of online rows. */
+  readonly json: string;
+  readonly count: number;
+  readonly lastEntity: string | null;
+}
+
+const chunk = async (db: SqlSession, from: number, size: number): Promise<Chunk> => {
+  const [row] = await db.rows(
+    `select '[' || coalesce(string_agg("row", ',' order by position), '') || ']' as json, count(*)::integer as count,
+       arg_max(entity, position) as last_entity
+     from online_queue where position > ${from} and position <= ${from + size}`,
   );
-  return rows.map((row) => onlineRow(row, input));
+  const { json, count, last_entity: last } = row ?? {};
+  return { json: String(json), count: Number(count), lastEntity: last === null ? null : String(last) };
 };
 
 /** Numbers the rows that are still to do, in entity order, inside the session (it spills to disk); returns how many there are. */
 const queue = async (db: SqlSession, input: MaterializeInput, after: string | null): Promise<number> => {
   const rest = after === null ? '' : `where entity > ${literal(after)}`;
+  const values = input.features.map(({ name }) => `${identifier(name)}: ${identifier(name)}`);
+  const row = `{entity: entity, "values": {${values.join(', ')}}, "eventTime": event_time__, "knownAt": known_at__}`;
   await db.run(
     `create or replace temp table online_queue as
-     select row_number() over (order by entity) as position, * from (${offlineRows(input)}) ${rest} order by position`,
+     select row_number() over (order by entity) as position, entity, to_json(${row})::varchar as "row"
+     from (${offlineRows(input)}) ${rest} order by position`,
   );
   return db.number('select count(*) from online_queue');
 };

@@ -31,7 +31,8 @@ const memoryStore = () => {
     rows,
     batches,
     store: {
-      upsertBatch: async (_view: string, batch: readonly OnlineRow[], progress?: Watermark) => {
+      upsertJson: async (_view: string, json: string, progress?: Watermark) => {
+        const batch: OnlineRow[] = JSON.parse(json);
         for (const row of batch) rows.set(row.entity, row);
         if (batch.length > 0) batches.push(batch.length);
         mark = progress ?? mark;
