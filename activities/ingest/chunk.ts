@@ -96,10 +96,13 @@ export const chunkKey = (source: Source, files: readonly ManifestFile[]): string
 /** Reading goes on in an instance of its own, so that a hostile file cannot spoil the lake's. */
 const readApart = async (limits: DuckDbLimits, request: ReadRequest, watch: Watch): Promise<readonly FileOutcome[]> => {
   const db = await DuckDb.open(limits);
-  const interrupt = () => db.interrupt();
+  const beside = await Promise.all(Array.from({ length: limits.threads - 1 }, () => db.beside()));
+  const interrupt = () => {
+    for (const connection of [db, ...beside]) connection.interrupt();
+  };
   watch.signal?.addEventListener('abort', interrupt);
   try {
-    return await readFiles(db, request, watch);
+    return await readFiles(db, request, watch, beside);
   } finally {
     watch.signal?.removeEventListener('abort', interrupt);
     db.close();

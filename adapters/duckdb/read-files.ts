@@ -63,10 +63,12 @@ export interface Held extends FileAt {
 
 const UNPACKED_LIMIT = 64 * 2 ** 30;
 
+/** `beside`: further connections to the same instance. A small file keeps one core busy, so each connection reads a file of its own. */
 export const readFiles = async (
   db: SqlSession,
   request: ReadRequest,
   watch: Watch = {},
+  beside: readonly SqlSession[] = [],
 ): Promise<readonly FileOutcome[]> => {
   const columns = columnsOf(request.source);
   const checks = compileChecks(columns);
@@ -79,7 +81,7 @@ export const readFiles = async (
   };
   await mkdir(request.work, { recursive: true });
   try {
-    const held = await holdAll(db, request, options, watch);
+    const held = await holdAll([db, ...beside], request, options, watch);
     const outcomes = await judge(db, request.source, held);
     await writeChunk(db, { ...request, columns, rules: checks.rules, held, outcomes });
     return outcomes;
@@ -88,18 +90,29 @@ export const readFiles = async (
   }
 };
 
-const holdAll = async (db: SqlSession, request: ReadRequest, options: CsvOptions, watch: Watch): Promise<Held[]> => {
+const holdAll = async (
+  lanes: readonly SqlSession[],
+  request: ReadRequest,
+  options: CsvOptions,
+  watch: Watch,
+): Promise<Held[]> => {
   const held: Held[] = [];
+  const waiting = request.files.entries();
   const total = request.files.reduce((sum, { bytes }) => sum + bytes, 0);
   let done = 0;
-  for (const [ordinal, file] of request.files.entries()) {
-    watch.signal?.throwIfAborted();
-    watch.onProgress?.({ stage: `read ${file.name}`, done, total, unit: 'bytes' });
-    const at = { path: file.path, ordinal, folder: join(request.work, String(ordinal)) };
-    await mkdir(at.folder);
-    held.push({ ...at, file, read: await readOne(db, at, options) });
-    done += file.bytes;
-  }
+  const readOnes = async (db: SqlSession) => {
+    for (const [ordinal, file] of waiting) {
+      watch.signal?.throwIfAborted();
+      watch.onProgress?.({ stage: `read ${file.name}`, done, total, unit: 'bytes' });
+      const at = { path: file.path, ordinal, folder: join(request.work, String(ordinal)) };
+      await mkdir(at.folder);
+      held[ordinal] = { ...at, file, read: await readOne(db, at, options) };
+      done += file.bytes;
+    }
+  };
+  // All lanes have stopped before an error goes on: nobody may close the instance under a running statement.
+  const ends = await Promise.allSettled(lanes.map(readOnes));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
   watch.onProgress?.({ stage: 'write', done, total, unit: 'bytes' });
   return held;
 };

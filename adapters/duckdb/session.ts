@@ -41,6 +41,11 @@ export class DuckDb implements SqlSession {
     return db;
   }
 
+  /** A second connection to the same instance: its statements run beside this one's, within the same limits. It ends with the instance. */
+  async beside(): Promise<DuckDb> {
+    return new DuckDb(this.instance, await this.instance.connect());
+  }
+
   /** Runs one statement, with positional parameters, for its effect. */
   async run(sql: string, params?: DuckDBValue[]): Promise<void> {
     await this.connection.run(sql, params);
