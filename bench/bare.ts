@@ -1,6 +1,6 @@
 // The durable pipeline's peer: the same SQL, training, judging and scoring in one plain process; no catalog, no commits, no checks, no
 // registry. Usage: node --import tsx bench/bare.ts <scene.json>; prints seconds by part.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Examples, extra, fitDictionaries, isCategorical, readExamples } from '../activities/examples.ts';
@@ -35,6 +35,9 @@ const timed = async <T>(part: string, work: () => Promise<T>): Promise<T> => {
   seconds[part] = (seconds[part] ?? 0) + (performance.now() - begun) / 1000;
   return result;
 };
+
+// What an earlier round left would spare this one its training.
+rmSync(path.join(out, 'checkpoints'), { recursive: true, force: true });
 
 const quiet = { signal: new AbortController().signal, onProgress: () => undefined };
 const db = await DuckDb.open({ threads, memoryLimit, tempDirectory: path.join(tmpdir(), 'perennial-bare') });
