@@ -1,16 +1,20 @@
-// The durable pipeline's peer: the same SQL, training, judging and scoring in one plain process; no catalog, no commits, no checks, no
-// registry. Usage: node --import tsx bench/bare.ts <scene.json>; prints seconds by part.
+// The durable pipeline's peer: the same SQL, training, judging, scoring and online features in one plain process; no catalog, no commits,
+// no checks, no registry, no report. Usage: node --import tsx bench/bare.ts <scene.json>; prints seconds by part.
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Examples, extra, fitDictionaries, isCategorical, readExamples } from '../activities/examples.ts';
+import { materialize } from '../activities/materialize.ts';
 import { scoresSql, writeScores } from '../activities/score.ts';
 import { writeFiles } from '../activities/train.ts';
 import { DuckDb } from '../adapters/duckdb/session.ts';
 import { openOnnx } from '../adapters/onnx/session.ts';
+import { PostgresOnlineStore } from '../adapters/postgres/online-store.ts';
+import { openPool } from '../adapters/postgres/pool.ts';
 import { balancedWeights } from '../core/learning/class-weights.ts';
 import type { TimeSplit } from '../core/model.ts';
 import { useCaseNamed } from '../core/use-case.ts';
+import type { Environment } from '../environments/environment.ts';
 import { useCases } from '../models/index.ts';
 import { judgeModel } from '../workers/trainer/judging.ts';
 import { trainModel } from '../workers/trainer/training.ts';
@@ -24,6 +28,8 @@ interface BareScene {
   readonly memoryLimit: string;
   readonly library: string;
   readonly seed: number;
+  /** A Postgres of its own, for the online features. */
+  readonly online: Environment['postgres'] & { readonly schema: string };
 }
 
 const scene: BareScene = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8'));
@@ -41,7 +47,7 @@ rmSync(path.join(out, 'checkpoints'), { recursive: true, force: true });
 
 const quiet = { signal: new AbortController().signal, onProgress: () => undefined };
 const db = await DuckDb.open({ threads, memoryLimit, tempDirectory: path.join(tmpdir(), 'perennial-bare') });
-for (const { sql } of scene.statements) await timed('ingest and tables', () => db.run(sql));
+for (const { sql, part } of scene.statements) await timed(part, () => db.run(sql));
 
 const useCase = useCaseNamed(useCases, 'ecommerce-intelligence');
 const model = useCase.models.find(({ name }) => name === 'propensity');
@@ -116,6 +122,17 @@ await timed('score', async () => {
   };
   await writeScores({ db }, subject, split.score, loaded, quiet);
   await db.run(`copy (${scoresSql(subject, 1)}) to '${path.join(out, 'scores.parquet')}' (format parquet)`);
+});
+
+await timed('online', async () => {
+  const pool = openPool(scene.online, { max: 2, schema: scene.online.schema });
+  const sides = {
+    lake: { db, pin: async () => undefined },
+    online: new PostgresOnlineStore(pool),
+    crash: () => undefined,
+  };
+  await materialize(sides, { runKey: 'bare', view, features: view.features, snapshot: 0, asOf: split.score }, quiet);
+  await pool.end();
 });
 db.close();
 seconds.total = Object.values(seconds).reduce((a, b) => a + b, 0);

@@ -12,7 +12,7 @@ import { type Environment, loadEnvironment } from '../environments/environment.t
 import { useCases } from '../models/index.ts';
 import { peersPython } from '../test/support/peers.ts';
 import { duel, measured, table } from './measure.ts';
-import { durable } from './pipeline.ts';
+import { bare, durable } from './pipeline.ts';
 import { statements } from './statements.ts';
 import { emptySteps } from './steps.ts';
 
@@ -70,11 +70,7 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   async pipeline() {
     const { csv, scene, root } = await setTheScene(environment);
     const ours = { name: 'durable', run: () => durable(csv) };
-    const peer = {
-      name: 'bare',
-      run: () =>
-        measured('node', [...TSX, path.join(root, 'bench/bare.ts'), scene], root).then(({ total = 0 }) => ({ total })),
-    };
+    const peer = { name: 'bare', run: () => bare(scene, root) };
     return table(await duel(ours, peer, Number(values.pairs)), 'durable run', 'bare process');
   },
   steps: () => emptySteps(),
