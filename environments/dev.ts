@@ -1,4 +1,9 @@
 // dev: open to developers, sized for a laptop.
 import type { Extent } from './extent.ts';
 
-export const dev: Extent = { duckdbThreads: 2, duckdbMemory: '2GB', retentionDays: 7 };
+export const dev: Extent = {
+  duckdbThreads: 2,
+  duckdbMemory: '2GB',
+  retentionDays: 7,
+  promotion: { approvals: 0, maxAgeDays: 90, maxPackageBytes: 100_000_000 },
+};

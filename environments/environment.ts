@@ -4,26 +4,20 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type AccountName, accountNames, type EnvironmentName, environmentNames, serviceOf } from '../core/access.ts';
 import { PerennialError } from '../core/errors.ts';
+import type { PromotionPolicy } from '../core/promotion/policy.ts';
+import { type Accounts, accountSettings, accountsOf, type PostgresPlace } from './accounts.ts';
 import { dev } from './dev.ts';
 import type { Extent } from './extent.ts';
 import { prod } from './prod.ts';
-import { secretsOf } from './secrets.ts';
-import { type GivenSettings, parseSettings, type Settings, settingNames } from './settings.ts';
+import { apiPortSettings, type GivenSettings, parseSettings, type Settings, settingNames } from './settings.ts';
 import { staging } from './staging.ts';
 
-const extents = { dev, staging, prod } satisfies Record<string, Extent>;
+export { type EnvironmentName, environmentNames } from '../core/access.ts';
+export { type Accounts, type PostgresPlace, postgresUrl } from './accounts.ts';
 
-export type EnvironmentName = keyof typeof extents;
-export const environmentNames = Object.keys(extents) as EnvironmentName[];
-
-export interface PostgresPlace {
-  readonly host: string;
-  readonly port: number;
-  readonly user: string;
-  readonly password: string;
-  readonly database: string;
-}
+const extents = { dev, staging, prod } satisfies Record<EnvironmentName, Extent>;
 
 export interface Environment {
   readonly name: EnvironmentName;
@@ -42,8 +36,18 @@ export interface Environment {
     readonly mlflow: number;
     readonly api: number;
   };
-  /** `external`: given by DATABASE_URL, so the stack neither starts nor stops it. */
+  /**
+   * Where the program works, as this environment's own service. `external`: given by DATABASE_URL, so the stack neither starts nor
+   * stops the server.
+   */
   readonly postgres: PostgresPlace & { readonly external: boolean };
+  /** For preparation alone: roles, migrations, grants. */
+  readonly owner: PostgresPlace;
+  /** For people's read tools and for local development. */
+  readonly developer: PostgresPlace;
+  readonly admin: PostgresPlace;
+  /** All accounts of the server, whichever environment they belong to. */
+  readonly accounts: Accounts;
   readonly lake: { readonly catalog: string; readonly metadataSchema: string; readonly dataPath: string };
   /** `external`: given by TEMPORAL_ADDRESS. */
   readonly temporal: {
@@ -53,68 +57,73 @@ export interface Environment {
     readonly retentionDays: number;
     readonly external: boolean;
   };
-  /** `external`: given by MLFLOW_TRACKING_URI. `database` is where a server of our own keeps its tables. */
+  /** `external`: given by MLFLOW_TRACKING_URI. `postgres` is where a server of our own keeps its tables. */
   readonly mlflow: {
     readonly url: string;
     readonly prefix: string;
-    readonly database: string;
+    readonly postgres: PostgresPlace;
     readonly external: boolean;
   };
   readonly artifacts: string;
+  /** Folder of this environment's signing key and of the keyring that tells whose signatures count. */
+  readonly keys: string;
   readonly stage: string;
+  /** The HTML report of each run. */
+  readonly reports: string;
   readonly duckdb: { readonly threads: number; readonly memoryLimit: string; readonly tempDirectory: string };
   readonly api: { readonly host: string; readonly port: number; readonly url: string };
   /** The Postgres schema of this environment's own tables. */
   readonly schema: string;
+  /** What it demands of whatever is promoted into it. */
+  readonly promotion: PromotionPolicy;
   /** For crash tests alone: where a worker marks the points at which it killed itself. Undefined: it never does. */
   readonly crashFolder: string | undefined;
+  /** `paused`: new schedules wait for a person to wake them. */
+  readonly schedules: 'on' | 'paused';
+  /** What the settings said, without secrets: handed on to child processes. */
+  readonly settings: Readonly<Record<string, string>>;
 }
 
 /**
- * The environment of that name, from process.env and `overrides` (which win). At first use of a state directory its
- * database password is made and kept in `<home>/secrets.json`, unless PERENNIAL_POSTGRES_PASSWORD or DATABASE_URL is given.
+ * The environment of that name, from process.env and `overrides` (which win). At first use of a state directory the database
+ * passwords that no setting gives are made and kept in `<home>/secrets.json`.
  * @throws PerennialError UNKNOWN_NAME for another name, INVALID_INPUT naming the setting at fault.
  */
-export const loadEnvironment = (name: string, overrides: GivenSettings = {}): Environment => {
-  if (!isEnvironmentName(name)) {
-    throw new PerennialError('UNKNOWN_NAME', 'No such environment', {
-      field: 'env',
-      value: name,
-      mend: `Choose one of ${environmentNames.join(', ')}.`,
-    });
-  }
-  return freeze(describe(name, parseSettings({ ...given(), ...overrides })));
+export const loadEnvironment = (name: string, overrides: GivenSettings = {}): Environment =>
+  freeze(describe(requireEnvironment(name), parseSettings({ ...given(), ...overrides })));
+
+/** The same places as another environment of the same stack sees them. */
+export const siblingOf = (environment: Environment, name: EnvironmentName): Environment =>
+  name === environment.name ? environment : freeze(describe(name, parseSettings(settingsOf(environment))));
+
+/** @throws PerennialError UNKNOWN_NAME for another name. */
+export const requireEnvironment = (name: string): EnvironmentName => {
+  if (isEnvironmentName(name)) return name;
+  throw new PerennialError('UNKNOWN_NAME', 'No such environment', {
+    field: 'env',
+    value: name,
+    mend: `Choose one of ${environmentNames.join(', ')}.`,
+  });
 };
 
 /** True for dev, staging and prod. */
 export const isEnvironmentName = (name: string): name is EnvironmentName => Object.hasOwn(extents, name);
 
-/** The variables that make another process load this very environment. */
-export const settingsOf = (environment: Environment): Readonly<Record<string, string>> => {
-  const { home, cache, venv, ports, postgres, temporal, mlflow, duckdb, api, lake, crashFolder } = environment;
-  return {
-    PERENNIAL_HOME: home,
-    PERENNIAL_CACHE: cache,
-    PERENNIAL_VENV: venv,
-    PERENNIAL_PORT_POSTGRES: String(ports.postgres),
-    PERENNIAL_PORT_TEMPORAL: String(ports.temporal),
-    PERENNIAL_PORT_TEMPORAL_UI: String(ports.temporalUi),
-    PERENNIAL_PORT_MLFLOW: String(ports.mlflow),
-    PERENNIAL_PORT_API: String(ports.api),
-    PERENNIAL_API_HOST: api.host,
-    PERENNIAL_MLFLOW_DATABASE: mlflow.database,
-    PERENNIAL_LAKE_PATH: lake.dataPath.slice(0, -`/${environment.name}`.length),
-    PERENNIAL_DUCKDB_THREADS: String(duckdb.threads),
-    PERENNIAL_DUCKDB_MEMORY: duckdb.memoryLimit,
-    ...(postgres.external
-      ? { DATABASE_URL: postgresUrl(postgres) }
-      : { PERENNIAL_POSTGRES_PASSWORD: postgres.password }),
-    ...(crashFolder === undefined ? {} : { PERENNIAL_CRASH_FOLDER: crashFolder }),
-    TEMPORAL_UI_URL: temporal.uiUrl,
-    ...(temporal.external ? { TEMPORAL_ADDRESS: temporal.address } : {}),
-    ...(mlflow.external ? { MLFLOW_TRACKING_URI: mlflow.url } : {}),
-  };
+/**
+ * The environments of a list separated by commas, in the order of promotion, each once.
+ * @throws PerennialError UNKNOWN_NAME for another name or none.
+ */
+export const environmentsIn = (list: string): readonly [EnvironmentName, ...EnvironmentName[]] => {
+  const asked = new Set(list.split(',').map((name) => requireEnvironment(name.trim())));
+  const [first, ...more] = environmentNames.filter((name) => asked.has(name));
+  return [first ?? requireEnvironment(''), ...more];
 };
+
+/** The variables that make another process load this very environment, with the passwords of these accounts and no others. */
+export const settingsOf = (
+  { settings, accounts, postgres }: Environment,
+  told: readonly AccountName[] = accountNames,
+): Readonly<Record<string, string>> => ({ ...settings, ...accountSettings(accounts, postgres.external, told) });
 
 /** This process's variables without the product's settings (and so without its secrets), with `more` added. For child processes. */
 export const childVariables = (more: Readonly<Record<string, string>> = {}): Record<string, string> => {
@@ -128,10 +137,6 @@ export const childVariables = (more: Readonly<Record<string, string>> = {}): Rec
 /** Where this process looks for programs. */
 export const searchPath = (): string => process.env.PATH ?? '';
 
-/** A `postgresql://` address with the password in it: for a child's variables, never for a log. */
-export const postgresUrl = ({ host, port, user, password, database }: PostgresPlace): string =>
-  `postgresql://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${host}:${port}/${encodeURIComponent(database)}`;
-
 const given = (): GivenSettings =>
   Object.fromEntries(
     settingNames.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
@@ -142,13 +147,15 @@ const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
 const describe = (name: EnvironmentName, settings: Settings): Environment => {
   const extent = extents[name];
   const home = resolve(root, settings.PERENNIAL_HOME ?? '.perennial');
-  const cache = settings.PERENNIAL_CACHE ?? join(settings.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'perennial');
+  const caches = settings.PERENNIAL_CACHE ?? join(settings.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'perennial');
+  const cache = resolve(caches);
+  const venv = resolve(settings.PERENNIAL_VENV ?? join(cache, `venv-${lockDigest()}`));
   return {
     name,
     root,
     home,
-    cache: resolve(cache),
-    venv: resolve(settings.PERENNIAL_VENV ?? join(cache, `venv-${lockDigest()}`)),
+    cache,
+    venv,
     ...places(settings, name, extent, home),
     lake: {
       catalog: name,
@@ -156,14 +163,19 @@ const describe = (name: EnvironmentName, settings: Settings): Environment => {
       dataPath: `${settings.PERENNIAL_LAKE_PATH ?? join(home, 'lake')}/${name}`,
     },
     artifacts: join(home, 'artifacts', name),
+    keys: join(settings.PERENNIAL_KEYS ?? join(home, 'keys'), name),
     stage: join(home, 'stage', name),
+    reports: join(home, 'reports', name),
     duckdb: {
       threads: settings.PERENNIAL_DUCKDB_THREADS ?? extent.duckdbThreads,
       memoryLimit: settings.PERENNIAL_DUCKDB_MEMORY ?? extent.duckdbMemory,
       tempDirectory: join(home, 'tmp', name),
     },
     schema: name,
+    promotion: extent.promotion,
     crashFolder: settings.PERENNIAL_CRASH_FOLDER,
+    schedules: settings.PERENNIAL_SCHEDULES,
+    settings: withoutSecrets({ ...settings, PERENNIAL_HOME: home, PERENNIAL_CACHE: cache, PERENNIAL_VENV: venv }),
   };
 };
 
@@ -172,18 +184,20 @@ const places = (
   name: EnvironmentName,
   extent: Extent,
   home: string,
-): Pick<Environment, 'ports' | 'postgres' | 'temporal' | 'mlflow' | 'api'> => {
+): Pick<Environment, 'ports' | 'accounts' | keyof ReturnType<typeof databases> | 'temporal' | 'mlflow' | 'api'> => {
+  const accounts = accountsOf(settings, home);
   const ports = {
     postgres: settings.PERENNIAL_PORT_POSTGRES,
     temporal: settings.PERENNIAL_PORT_TEMPORAL,
     temporalUi: settings.PERENNIAL_PORT_TEMPORAL_UI,
     mlflow: settings.PERENNIAL_PORT_MLFLOW,
-    api: settings.PERENNIAL_PORT_API,
+    api: settings[apiPortSettings[name]],
   };
   const host = settings.PERENNIAL_API_HOST;
   return {
     ports,
-    postgres: postgresPlace(settings, home),
+    accounts,
+    ...databases(accounts, name, settings.DATABASE_URL !== undefined),
     temporal: {
       address: settings.TEMPORAL_ADDRESS ?? `127.0.0.1:${ports.temporal}`,
       namespace: name,
@@ -194,28 +208,26 @@ const places = (
     mlflow: {
       url: (settings.MLFLOW_TRACKING_URI ?? `http://127.0.0.1:${ports.mlflow}`).replace(/\/+$/, ''),
       prefix: name,
-      database: settings.PERENNIAL_MLFLOW_DATABASE,
+      postgres: accounts.mlflow,
       external: settings.MLFLOW_TRACKING_URI !== undefined,
     },
     api: { host, port: ports.api, url: `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${ports.api}` },
   };
 };
 
-const postgresPlace = (settings: Settings, home: string): Environment['postgres'] => {
-  if (settings.DATABASE_URL === undefined) {
-    const password = settings.PERENNIAL_POSTGRES_PASSWORD ?? secretsOf(home).postgresPassword;
-    const port = settings.PERENNIAL_PORT_POSTGRES;
-    return { host: '127.0.0.1', port, user: 'perennial', password, database: 'perennial', external: false };
-  }
-  const url = new URL(settings.DATABASE_URL);
-  return {
-    host: url.hostname,
-    port: Number(url.port || 5432),
-    user: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
-    database: decodeURIComponent(url.pathname.slice(1)) || 'postgres',
-    external: true,
-  };
+const databases = (accounts: Accounts, name: EnvironmentName, external: boolean) => ({
+  postgres: { ...accounts[serviceOf(name)], external },
+  owner: accounts.owner,
+  developer: accounts.developer,
+  admin: accounts.admin,
+});
+
+// What is handed on by other means: passwords by account, and a cache that is already resolved.
+const withoutSecrets = (settings: Settings): Record<string, string> => {
+  const left = Object.entries(settings).filter(
+    ([name, value]) => value !== undefined && !/PASSWORD|^(DATABASE_URL|PERENNIAL_ACCOUNTS|XDG_CACHE_HOME)$/.test(name),
+  );
+  return Object.fromEntries(left.map(([name, value]) => [name, String(value)]));
 };
 
 // The lock file names the Python environment, so that an upgrade builds a new one and a second clone finds the old one.

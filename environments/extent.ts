@@ -1,4 +1,5 @@
 // What one environment may differ in: how much, never what. For dev.ts, staging.ts and prod.ts.
+import type { PromotionPolicy } from '../core/promotion/policy.ts';
 
 export interface Extent {
   /** DuckDB threads of one activity. */
@@ -7,4 +8,6 @@ export interface Extent {
   readonly duckdbMemory: string;
   /** Days Temporal keeps the history of a closed workflow. */
   readonly retentionDays: number;
+  /** What it demands of whatever is promoted into it. */
+  readonly promotion: PromotionPolicy;
 }

@@ -1,4 +1,9 @@
 // prod: written by its service principal alone; histories are kept for a month, the registry is the lasting record.
 import type { Extent } from './extent.ts';
 
-export const prod: Extent = { duckdbThreads: 2, duckdbMemory: '4GB', retentionDays: 30 };
+export const prod: Extent = {
+  duckdbThreads: 2,
+  duckdbMemory: '4GB',
+  retentionDays: 30,
+  promotion: { approvals: 1, maxAgeDays: 90, maxPackageBytes: 100_000_000 },
+};

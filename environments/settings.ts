@@ -1,5 +1,6 @@
 // The settings that people and processes may give by environment variable, checked once. For environment.ts alone.
 import { z } from 'zod';
+import { type AccountName, accountNames, type EnvironmentName, type RoleAccount } from '../core/access.ts';
 import { PerennialError } from '../core/errors.ts';
 
 const port = (standard: number) => z.coerce.number().int().min(1).max(65_535).default(standard);
@@ -15,20 +16,35 @@ export const settingsSchema = z.strictObject({
   PERENNIAL_PORT_TEMPORAL_UI: port(18_233),
   PERENNIAL_PORT_MLFLOW: port(15_000),
   PERENNIAL_PORT_API: port(18_080),
+  PERENNIAL_PORT_API_STAGING: port(18_081),
+  PERENNIAL_PORT_API_PROD: port(18_082),
   PERENNIAL_API_HOST: text.default('127.0.0.1'),
+  /** The owner's; used to prepare the database and for nothing else. */
   PERENNIAL_POSTGRES_PASSWORD: text.optional(),
+  PERENNIAL_POSTGRES_PASSWORD_DEV_SERVICE: text.optional(),
+  PERENNIAL_POSTGRES_PASSWORD_STAGING_SERVICE: text.optional(),
+  PERENNIAL_POSTGRES_PASSWORD_PROD_SERVICE: text.optional(),
+  PERENNIAL_POSTGRES_PASSWORD_DEVELOPER: text.optional(),
+  PERENNIAL_POSTGRES_PASSWORD_ADMIN: text.optional(),
+  PERENNIAL_POSTGRES_PASSWORD_MLFLOW: text.optional(),
+  /** The accounts that this process may use, separated by commas: it learns no other password. Default: all. */
+  PERENNIAL_ACCOUNTS: text.transform((list, context) => accountsIn(list, context)).optional(),
   PERENNIAL_MLFLOW_DATABASE: z
     .string()
     .regex(/^[a-z_][a-z0-9_]*$/)
     .default('mlflow'),
   /** The folder or bucket prefix under which each environment has its own data folder. */
   PERENNIAL_LAKE_PATH: text.optional(),
+  /** The folder under which each environment has its own folder of keys, e.g. a mounted secret. Default: `<home>/keys`. */
+  PERENNIAL_KEYS: text.optional(),
   PERENNIAL_DUCKDB_THREADS: z.coerce.number().int().min(1).max(1024).optional(),
   PERENNIAL_DUCKDB_MEMORY: z
     .string()
     .regex(/^\d+(\.\d+)?\s?([KMGT]i?B)$/i)
     .optional(),
   PERENNIAL_CRASH_FOLDER: text.optional(),
+  /** `paused`: schedules are made, but wait for a person to wake them. */
+  PERENNIAL_SCHEDULES: z.enum(['on', 'paused']).default('on'),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   TEMPORAL_ADDRESS: z
     .string()
@@ -39,10 +55,28 @@ export const settingsSchema = z.strictObject({
   XDG_CACHE_HOME: text.optional(),
 });
 
+const accountsIn = (list: string, context: z.RefinementCtx): readonly AccountName[] => {
+  const parsed = z.array(z.enum(accountNames)).safeParse(list.split(',').map((name) => name.trim()));
+  if (parsed.success) return parsed.data;
+  context.addIssue({ code: 'custom', message: `must be of ${accountNames.join(', ')}` });
+  return z.NEVER;
+};
+
 export type Settings = z.infer<typeof settingsSchema>;
 export type SettingName = keyof Settings;
 /** Settings as given: text from a shell, or numbers from a test. */
 export type GivenSettings = { readonly [name in SettingName]?: string | number };
+
+/** Where each environment's API listens. */
+export const apiPortSettings = {
+  dev: 'PERENNIAL_PORT_API',
+  staging: 'PERENNIAL_PORT_API_STAGING',
+  prod: 'PERENNIAL_PORT_API_PROD',
+} as const satisfies Record<EnvironmentName, SettingName>;
+
+/** The setting that holds the password of a role. */
+export const passwordSetting = (account: RoleAccount) =>
+  `PERENNIAL_POSTGRES_PASSWORD_${account.toUpperCase() as Uppercase<RoleAccount>}` as const;
 
 export const settingNames = Object.keys(settingsSchema.shape) as SettingName[];
 

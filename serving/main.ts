@@ -1,14 +1,16 @@
-// The API as a process: `node --import tsx serving/main.ts --env dev`. Ends in order on SIGTERM and SIGINT.
+// The API as a process, one port an environment: `node --import tsx serving/main.ts --env dev,staging,prod`. Ends in order on
+// SIGTERM and SIGINT.
 import { parseArgs } from 'node:util';
-import { loadEnvironment } from '../environments/environment.ts';
+import { environmentsIn, loadEnvironment } from '../environments/environment.ts';
 import { startApi } from './server.ts';
 
 const { values } = parseArgs({ options: { env: { type: 'string', default: 'dev' } } });
-const api = await startApi(loadEnvironment(values.env));
+const environments = environmentsIn(values.env).map((name) => loadEnvironment(name));
+const running = await Promise.all(environments.map(startApi));
 process.send?.('ready');
 
 const stop = (): void => {
-  api.close().then(
+  Promise.all(running.map(({ close }) => close())).then(
     () => process.exit(0),
     (error: unknown) => {
       console.error(error);

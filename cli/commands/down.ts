@@ -7,7 +7,6 @@ import { purgeStack, stopStack } from '../../workers/stack/index.ts';
 import { json } from '../output.ts';
 
 interface DownOptions {
-  readonly env: string;
   readonly purge?: boolean;
   readonly yes?: boolean;
   readonly json?: boolean;
@@ -16,13 +15,12 @@ interface DownOptions {
 export const register = (program: Command): void => {
   program
     .command('down')
-    .description('stop every process of the stack; data stay')
-    .option('--env <name>', 'dev, staging or prod', 'dev')
+    .description('stop every process of the stack, of all environments; data stay')
     .option('--purge', 'also remove the state directory: lake, database, models, logs')
     .option('--yes', 'do not ask before removing')
     .option('--json', 'print the outcome as JSON')
     .action(async (options: DownOptions) => {
-      const environment = loadEnvironment(options.env);
+      const environment = loadEnvironment('dev');
       if (options.purge) await confirm(environment, options);
       const outcome = await stopStack(environment);
       if (options.purge) await purgeStack(environment);

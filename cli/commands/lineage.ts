@@ -5,7 +5,7 @@ import type { Commit, Pin } from '../../core/commit.ts';
 import { PerennialError } from '../../core/errors.ts';
 import type { TableName } from '../../core/table.ts';
 import { loadEnvironment } from '../../environments/environment.ts';
-import { type ReadOnlyLake, withReadOnlyLake } from '../lake.ts';
+import { type Reader, type ReadOnlyLake, readerOption, withReadOnlyLake } from '../lake.ts';
 import { count, json } from '../output.ts';
 
 export interface LineageNode {
@@ -25,11 +25,11 @@ export const register = (program: Command): void => {
     .description('where a table came from: snapshots, keys and runs, back to bronze')
     .argument('<table>', 'e.g. gold.rfm')
     .option('--env <name>', 'dev, staging or prod', 'dev')
+    .addOption(readerOption())
     .option('--json', 'print the tree as JSON')
-    .action(async (name: string, options: { env: string; json?: boolean }) => {
-      const tree = await withReadOnlyLake(loadEnvironment(options.env), undefined, (lake) =>
-        lineageOf(lake, name as TableName),
-      );
+    .action(async (name: string, options: { env: string; as: Reader; json?: boolean }) => {
+      const look = (lake: ReadOnlyLake) => lineageOf(lake, name as TableName);
+      const tree = await withReadOnlyLake(loadEnvironment(options.env), undefined, look, options.as);
       options.json ? json(tree) : print(tree);
     });
 };

@@ -7,6 +7,5 @@ export const register = (program: Command): void => {
   program
     .command('setup')
     .description('fetch or build the native parts (Python wheels, Temporal CLI, Postgres cluster); starts nothing')
-    .option('--env <name>', 'dev, staging or prod', 'dev')
-    .action((options: { env: string }) => prepare(loadEnvironment(options.env)));
+    .action(() => prepare(loadEnvironment('dev')));
 };

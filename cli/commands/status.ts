@@ -1,7 +1,7 @@
 // `perennial status`: how each part of the stack does, asked at this moment.
 import type { Command } from 'commander';
 import pc from 'picocolors';
-import { loadEnvironment } from '../../environments/environment.ts';
+import { environmentsIn, loadEnvironment } from '../../environments/environment.ts';
 import { type PartStatus, type StackStatus, stackStatus } from '../../workers/stack/index.ts';
 import { json, table } from '../output.ts';
 
@@ -9,13 +9,16 @@ export const register = (program: Command): void => {
   program
     .command('status')
     .description('show each part of the stack: state, process, address, memory')
-    .option('--env <name>', 'dev, staging or prod', 'dev')
+    .option('--env <names>', 'fail unless these environments are served')
     .option('--json', 'print as JSON')
     .addHelpText('after', '\nExit code 0 where every part is up, 1 otherwise.')
-    .action(async (options: { env: string; json?: boolean }) => {
-      const status = await stackStatus(loadEnvironment(options.env));
+    .action(async (options: { env?: string; json?: boolean }) => {
+      const wanted = options.env === undefined ? [] : environmentsIn(options.env);
+      const status = await stackStatus(loadEnvironment('dev'));
+      const absent = wanted.filter((name) => !status.environments.includes(name));
       options.json ? json(status) : console.log(statusTable(status));
-      if (status.state !== 'up') process.exitCode = 1;
+      if (absent.length > 0) console.error(pc.yellow(`Not served: ${absent.join(', ')}`));
+      if (status.state !== 'up' || absent.length > 0) process.exitCode = 1;
     });
 };
 

@@ -3,7 +3,13 @@ import type { Command } from 'commander';
 import { Listr } from 'listr2';
 import { z } from 'zod';
 import { PerennialError } from '../../core/errors.ts';
-import { type Environment, loadEnvironment } from '../../environments/environment.ts';
+import {
+  type Environment,
+  type EnvironmentName,
+  environmentNames,
+  environmentsIn,
+  loadEnvironment,
+} from '../../environments/environment.ts';
 import {
   type PartName,
   type PartReport,
@@ -20,7 +26,7 @@ export const register = (program: Command): void => {
   program
     .command('up')
     .description('set this machine up where needed, and start the stack (or find it running)')
-    .option('--env <name>', 'dev, staging or prod', 'dev')
+    .option('--env <names>', 'only these environments, of dev,staging,prod', environmentNames.join())
     .option('--parts <list>', `which parts, of ${partNames.join(',')}`, partNames.join(','))
     .option('--json', 'print the outcome as JSON')
     .addHelpText(
@@ -28,8 +34,10 @@ export const register = (program: Command): void => {
       '\nPorts and places are settings: PERENNIAL_HOME, PERENNIAL_PORT_POSTGRES, DATABASE_URL, … (see README).',
     )
     .action(async (options: { env: string; parts: string; json?: boolean }) => {
-      const environment = loadEnvironment(options.env);
-      const stack = await bringUp(environment, parseParts(options.parts), options.json === true);
+      const environments = environmentsIn(options.env);
+      const environment = loadEnvironment(environments[0]);
+      const parts = parseParts(options.parts);
+      const stack = await bringUp(environment, { environments, parts, silent: options.json === true });
       const status = await stackStatus(environment);
       if (options.json) json({ reused: stack.reused, ...status });
       else console.log(`\n${statusTable(status)}\n\nLogs: ${environment.home}/logs · stop with \`npx perennial down\``);
@@ -51,16 +59,23 @@ export const prepare = async (environment: Environment, silent = false): Promise
   await new Listr(steps, { concurrent: true, renderer: rendererFor(silent) }).run();
 };
 
+interface BringUpOptions {
+  /** Default: all three. */
+  readonly environments?: readonly EnvironmentName[];
+  readonly parts?: readonly PartName[];
+  readonly silent?: boolean;
+}
+
 /** Sets up and starts, drawing progress on a terminal and plain lines elsewhere. Also for the demo. */
 export const bringUp = async (
   environment: Environment,
-  parts: readonly PartName[] = partNames,
-  silent = false,
+  { environments = environmentNames, parts = partNames, silent = false }: BringUpOptions = {},
 ): Promise<StartedStack> => {
   await prepare(environment, silent);
   let stack: StartedStack | undefined;
   const start = async (_: unknown, task: Shown): Promise<void> => {
-    stack = await startStack(environment, { parts, onChange: progress((line) => (task.output = line)) });
+    const onChange = progress((line) => (task.output = line));
+    stack = await startStack(environment, { environments, parts, onChange });
     task.title = stack.reused ? 'Stack — already running, reused' : 'Stack — started';
   };
   await new Listr([{ title: 'Stack', task: start }], { renderer: rendererFor(silent) }).run();

@@ -5,6 +5,8 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { mlflowServerCommand } from '../../adapters/mlflow/server.ts';
 import { temporalServerArguments } from '../../adapters/temporal/server.ts';
+import { accountNames, environmentNames, serviceOf } from '../../core/access.ts';
+import { loadEnvironment, postgresUrl } from '../../environments/environment.ts';
 import { parseSettings } from '../../environments/settings.ts';
 import { nodeArguments } from '../../workers/stack/parts.ts';
 
@@ -53,9 +55,14 @@ const service = (name: string) => {
   return found;
 };
 const entries = Object.entries(compose.services);
-/** As Compose would fill it in where nothing is set but the password. */
+/** As Compose would fill it in where nothing is set but the passwords. */
 const filled = (value: string): string =>
-  value.replace(/\$\{POSTGRES_PASSWORD:\?[^}]*\}/g, 'secret').replace(/\$\{\w+:-([^}]*)\}/g, '$1');
+  value.replace(/\$\{(POSTGRES_PASSWORD\w*):\?[^}]*\}/g, 'secret-$1').replace(/\$\{\w+:-([^}]*)\}/g, '$1');
+/** The environment that a container of the product loads. */
+const placesOf = (name: string) => {
+  const given = Object.entries(service(name).environment).map(([key, value]) => [key, filled(value)]);
+  return loadEnvironment('prod', { PERENNIAL_CACHE: '/nowhere', ...Object.fromEntries(given) });
+};
 
 describe('docker-compose.yml', () => {
   it('has every part of the product', () => {
@@ -85,9 +92,24 @@ describe('docker-compose.yml', () => {
 
   it('holds no secret: each comes from outside and is required', () => {
     const given = entries.flatMap(([, { environment }]) => Object.entries(environment));
-    const secret = given.filter(([name, value]) => /PASSWORD|PWD/.test(name) || value.includes('perennial:'));
-    expect(secret.length).toBeGreaterThanOrEqual(5);
-    for (const [, value] of secret) expect(value).toContain('${POSTGRES_PASSWORD:?');
+    const secret = given.filter(([name, value]) => /PASSWORD|PWD/.test(name) || /perennial\w*:/.test(value));
+    expect(secret.length).toBeGreaterThanOrEqual(10);
+    for (const [, value] of secret) expect(value).toMatch(/\$\{POSTGRES_PASSWORD\w*:\?/);
+  });
+
+  it('tells the program its services’ passwords, and the owner’s to the set-up alone', () => {
+    const services = environmentNames.map(serviceOf);
+    for (const [name, known] of [
+      ['worker', services],
+      ['api', services],
+      ['setup', accountNames],
+    ] as const) {
+      const { accounts } = placesOf(name);
+      const told = accountNames.filter((account) => accounts[account].password !== '');
+      expect(told.sort(), name).toEqual([...known].sort());
+      for (const account of services) expect(accounts[account].password).toMatch(new RegExp(account, 'i'));
+    }
+    expect(JSON.stringify(service('mlflow').environment)).not.toMatch(/POSTGRES_PASSWORD:|_(SERVICE|ADMIN|DEVELOPER):/);
   });
 
   it('waits only for services that exist, and for health only where health is asked', () => {
@@ -122,11 +144,11 @@ describe('the same commands as the local stack', () => {
     ['api', 'serving/main.ts'],
     ['setup', 'workers/stack/settle.ts'],
   ])('%s', (name, entry) => {
-    expect(service(name).command?.map(filled)).toEqual(['node', ...nodeArguments(entry, 'dev')]);
+    expect(service(name).command?.map(filled)).toEqual(['node', ...nodeArguments(entry, environmentNames.join())]);
   });
 
   it('mlflow, with its variables', () => {
-    const databaseUrl = 'postgresql://perennial:secret@postgres:5432/mlflow';
+    const databaseUrl = postgresUrl(placesOf('setup').mlflow.postgres);
     const artifacts = '/var/lib/perennial/mlflow-artifacts';
     const place = { python: '/opt/venv/bin/python', host: '0.0.0.0', port: 5000, databaseUrl, artifacts };
     const { file, args, variables } = mlflowServerCommand(place);

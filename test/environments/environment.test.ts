@@ -1,17 +1,23 @@
 // Environments: their defaults, what wins, what is refused, and that another process can be given the very same one.
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { accountNames, roleAccounts } from '../../core/access.ts';
 import {
   childVariables,
+  type Environment,
   environmentNames,
+  environmentsIn,
   loadEnvironment,
   postgresUrl,
   settingsOf,
+  siblingOf,
 } from '../../environments/environment.ts';
-import { settingNames } from '../../environments/settings.ts';
+import { passwordSetting, settingNames } from '../../environments/settings.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'perennial-environment-'));
 for (const name of settingNames) vi.stubEnv(name, undefined);
@@ -30,18 +36,22 @@ describe('loadEnvironment', () => {
       environment?.artifacts,
       environment?.stage,
       environment?.schema,
+      environment?.reports,
       environment?.duckdb.tempDirectory,
+      environment?.postgres.user,
+      environment?.postgres.password,
+      environment?.api.url,
     ];
     for (const [i, wall] of walls(dev).entries()) {
       expect(new Set([wall, walls(staging)[i], walls(prod)[i]]).size).toBe(3);
     }
-    expect(dev?.ports).toEqual(prod?.ports);
-    expect(dev?.postgres).toEqual(prod?.postgres);
+    expect({ ...dev?.ports, api: 0 }).toEqual({ ...prod?.ports, api: 0 });
+    expect(dev?.accounts).toEqual(prod?.accounts);
   });
 
   it('keeps state in the project and downloads outside it, unless told otherwise', () => {
     const environment = load('dev', { PERENNIAL_CACHE: '/somewhere' });
-    expect(loadEnvironment('dev', { DATABASE_URL: 'postgres://u:p@h/d' }).home).toBe(
+    expect(loadEnvironment('dev', { DATABASE_URL: 'postgres://u:p@h/d', PERENNIAL_ACCOUNTS: 'owner' }).home).toBe(
       join(environment.root, '.perennial'),
     );
     expect(environment.venv).toMatch(/^\/somewhere\/venv-[0-9a-f]{12}$/);
@@ -55,7 +65,7 @@ describe('loadEnvironment', () => {
   });
 
   it('avoids the ports that others use, and each other', () => {
-    const ports = Object.values(load().ports);
+    const ports = [...Object.values(load().ports), load('staging').ports.api, load('prod').ports.api];
     expect(new Set(ports).size).toBe(ports.length);
     for (const taken of [3000, 5000, 5432, 7233, 8080, 8233]) expect(ports).not.toContain(taken);
   });
@@ -74,14 +84,10 @@ describe('loadEnvironment', () => {
       TEMPORAL_ADDRESS: 'temporal.example:7233',
       MLFLOW_TRACKING_URI: 'https://mlflow.example/',
     });
-    expect(environment.postgres).toEqual({
-      host: 'db.example',
-      port: 6000,
-      user: 'me',
-      password: 'p@ss',
-      database: 'lake',
-      external: true,
-    });
+    const place = { host: 'db.example', port: 6000, database: 'lake' };
+    expect(environment.owner).toEqual({ ...place, user: 'me', password: 'p@ss' });
+    expect(environment.postgres).toMatchObject({ ...place, user: 'perennial_prod_service', external: true });
+    expect(environment.mlflow.postgres).toMatchObject({ ...place, user: 'perennial_mlflow', database: 'mlflow' });
     expect(environment.temporal).toMatchObject({ address: 'temporal.example:7233', namespace: 'prod', external: true });
     expect(environment.mlflow).toMatchObject({ url: 'https://mlflow.example', external: true });
   });
@@ -96,6 +102,7 @@ describe('loadEnvironment', () => {
     [{ PERENNIAL_DUCKDB_MEMORY: 'lots' }, 'PERENNIAL_DUCKDB_MEMORY'],
     [{ PERENNIAL_MLFLOW_DATABASE: 'a"; drop' }, 'PERENNIAL_MLFLOW_DATABASE'],
     [{ PERENNIAL_PROT_API: 1 }, 'PERENNIAL_PROT_API'],
+    [{ PERENNIAL_ACCOUNTS: 'dev_service,root' }, 'PERENNIAL_ACCOUNTS'],
   ])('refuses %o and names the setting', (wrong, field) => {
     expect(() => load('dev', wrong)).toThrow(
       expect.objectContaining({ code: 'INVALID_INPUT', message: expect.stringContaining(field) }),
@@ -113,29 +120,95 @@ describe('loadEnvironment', () => {
   });
 });
 
-describe('the database password', () => {
-  it('is made once, kept from others’ eyes, and the same for all three', () => {
-    const fresh = mkdtempSync(join(tmpdir(), 'perennial-secret-'));
-    const [first, second] = [load('dev', { PERENNIAL_HOME: fresh }), load('prod', { PERENNIAL_HOME: fresh })];
-    expect(first.postgres.password).toMatch(/^[\w-]{32}$/);
-    expect(second.postgres.password).toBe(first.postgres.password);
-    expect(load().postgres.password).not.toBe(first.postgres.password);
-    expect(statSync(join(fresh, 'secrets.json')).mode & 0o777).toBe(0o600);
-    expect(readFileSync(join(fresh, 'secrets.json'), 'utf8')).toContain(first.postgres.password);
-    rmSync(fresh, { recursive: true });
+describe('environmentsIn', () => {
+  it('reads a list in the order of promotion, each once', () => {
+    expect(environmentsIn('prod, dev,prod')).toEqual(['dev', 'prod']);
+    for (const list of ['', 'dev,', 'dev;prod', 'production'])
+      expect(() => environmentsIn(list)).toThrow(expect.objectContaining({ code: 'UNKNOWN_NAME' }));
+  });
+});
+
+describe('siblingOf', () => {
+  it('is another environment of the same stack, whatever the variables around it say', () => {
+    const staging = load('staging');
+    vi.stubEnv('DATABASE_URL', 'postgres://other:hush@elsewhere/lake');
+    expect(siblingOf(load('dev', { DATABASE_URL: '' }), 'staging')).toEqual(staging);
+    vi.stubEnv('DATABASE_URL', undefined);
+  });
+});
+
+describe('the database passwords', () => {
+  const fresh = () => mkdtempSync(join(tmpdir(), 'perennial-secret-'));
+  const passwords = ({ accounts }: Environment) => accountNames.map((name) => accounts[name].password);
+
+  it('are made once, one an account, kept from others’ eyes', () => {
+    const folder = fresh();
+    const [first, second] = [load('dev', { PERENNIAL_HOME: folder }), load('prod', { PERENNIAL_HOME: folder })];
+    for (const password of passwords(first)) expect(password).toMatch(/^[\w-]{32}$/);
+    expect(new Set(passwords(first)).size).toBe(accountNames.length);
+    expect(passwords(second)).toEqual(passwords(first));
+    expect(load().owner.password).not.toBe(first.owner.password);
+    expect(statSync(join(folder, 'secrets.json')).mode & 0o777).toBe(0o600);
+    expect(readdirSync(folder)).toEqual(['secrets.json']);
+    rmSync(folder, { recursive: true });
   });
 
-  it('comes from outside where it is given, and then nothing is written', () => {
-    const fresh = join(home, 'untouched');
-    expect(load('dev', { PERENNIAL_HOME: fresh, PERENNIAL_POSTGRES_PASSWORD: 'given' }).postgres.password).toBe(
-      'given',
-    );
-    load('dev', { PERENNIAL_HOME: fresh, DATABASE_URL: 'postgres://u:p@h/d' });
-    expect(() => statSync(fresh)).toThrow(/ENOENT/);
+  it('are added to a file from before there were roles, and nothing in it is lost', () => {
+    const folder = fresh();
+    const old = { postgresPassword: 'the-owner-of-old-times', another: 'kept' };
+    writeFileSync(join(folder, 'secrets.json'), JSON.stringify(old));
+    const environment = load('dev', { PERENNIAL_HOME: folder });
+    expect(environment.owner.password).toBe(old.postgresPassword);
+    expect(environment.postgres.password).toMatch(/^[\w-]{32}$/);
+    expect(JSON.parse(readFileSync(join(folder, 'secrets.json'), 'utf8'))).toMatchObject(old);
+    expect(statSync(join(folder, 'secrets.json')).mode & 0o777).toBe(0o600);
+    expect(load('dev', { PERENNIAL_HOME: folder })).toEqual(environment);
+    rmSync(folder, { recursive: true });
   });
 
-  it('is not replaced where its file is damaged', () => {
-    const damaged = mkdtempSync(join(tmpdir(), 'perennial-secret-'));
+  it('are agreed on by processes that race for them', async () => {
+    const folder = fresh();
+    const script = `import { secretsOf } from './environments/secrets.ts'; console.log(JSON.stringify(secretsOf(process.argv[1])));`;
+    const run = () =>
+      promisify(execFile)(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script, folder]);
+    const told = await Promise.all(Array.from({ length: 4 }, run));
+    expect(new Set(told.map(({ stdout }) => stdout)).size).toBe(1);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('survive a process that was killed while it made them', () => {
+    const folder = fresh();
+    const lock = join(folder, 'secrets.json.lock');
+    writeFileSync(lock, '');
+    utimesSync(lock, 0, 0);
+    expect(load('dev', { PERENNIAL_HOME: folder }).postgres.password).toMatch(/^[\w-]{32}$/);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('come from outside where they are given, and then nothing is written', () => {
+    const untouched = join(home, 'untouched');
+    const given = Object.fromEntries(roleAccounts.map((account) => [passwordSetting(account), `of ${account}`]));
+    const all = { PERENNIAL_HOME: untouched, PERENNIAL_POSTGRES_PASSWORD: 'of owner', ...given };
+    expect(passwords(load('dev', all))).toEqual(accountNames.map((account) => `of ${account}`));
+    load('dev', { PERENNIAL_HOME: untouched, DATABASE_URL: 'postgres://u:p@h/d', ...given });
+    expect(() => statSync(untouched)).toThrow(/ENOENT/);
+  });
+
+  it('that a process may not know it does not know', () => {
+    const untouched = join(home, 'untouched');
+    const told = settingsOf(load('dev'), ['dev_service']);
+    const worker = loadEnvironment('dev', { ...told, PERENNIAL_HOME: untouched });
+    expect(worker.postgres).toEqual(load('dev').postgres);
+    expect(passwords(worker).filter((password) => password !== '')).toEqual([worker.postgres.password]);
+    expect(() => statSync(untouched)).toThrow(/ENOENT/);
+    for (const secret of passwords(load('dev')).filter((password) => password !== worker.postgres.password))
+      expect(JSON.stringify(told)).not.toContain(secret);
+    const external = load('dev', { DATABASE_URL: 'postgres://me:hush@h/d' });
+    expect(JSON.stringify(settingsOf(external, ['dev_service']))).not.toContain('hush');
+  });
+
+  it('are not replaced where their file is damaged', () => {
+    const damaged = fresh();
     writeFileSync(join(damaged, 'secrets.json'), '{"other":1}');
     expect(() => load('dev', { PERENNIAL_HOME: damaged })).toThrow(/secrets/);
     rmSync(damaged, { recursive: true });
@@ -153,6 +226,9 @@ describe('settingsOf', () => {
         PERENNIAL_PORT_POSTGRES: port,
         PERENNIAL_PORT_API: port,
         PERENNIAL_POSTGRES_PASSWORD: text,
+        PERENNIAL_POSTGRES_PASSWORD_PROD_SERVICE: text,
+        PERENNIAL_PORT_API_PROD: port,
+        PERENNIAL_ACCOUNTS: fc.constantFrom('owner', 'prod_service,developer', 'dev_service,mlflow'),
         PERENNIAL_LAKE_PATH: fc.constantFrom('/lakes', 's3://bucket/lakes'),
         PERENNIAL_DUCKDB_THREADS: fc.integer({ min: 1, max: 64 }),
         PERENNIAL_CRASH_FOLDER: fc.constant('/crash'),

@@ -19,8 +19,11 @@ export interface Product extends TestStack {
   digests(): Promise<Readonly<Record<string, string>>>;
 }
 
-export const startProduct = async (settings: Parameters<typeof startTestStack>[1] = {}): Promise<Product> => {
-  const stack = await startTestStack(['postgres', 'temporal', 'mlflow', 'worker', 'api'], settings);
+export const startProduct = async (
+  settings: Parameters<typeof startTestStack>[1] = {},
+  options: Parameters<typeof startTestStack>[2] = {},
+): Promise<Product> => {
+  const stack = await startTestStack(['postgres', 'temporal', 'mlflow', 'worker', 'api'], settings, options);
   const { environment } = stack;
   const connection = await Connection.connect({ address: environment.temporal.address });
   const client = new Client({ connection, namespace: environment.temporal.namespace });

@@ -2,8 +2,8 @@
 import { chmod, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Environment, loadEnvironment } from '../../environments/environment.ts';
-import type { GivenSettings } from '../../environments/settings.ts';
+import { type Environment, type EnvironmentName, loadEnvironment } from '../../environments/environment.ts';
+import { type GivenSettings, settingNames } from '../../environments/settings.ts';
 import { purgeStack, type StartedStack, startStack, stopStack } from '../../workers/stack/index.ts';
 import { freePorts } from '../../workers/stack/ports.ts';
 import type { PartName } from '../../workers/stack/run-file.ts';
@@ -20,28 +20,34 @@ export const testEnvironment = async (settings: GivenSettings = {}): Promise<Env
   const home = await mkdtemp(join(tmpdir(), 'perennial-'));
   // Run by root, the database belongs to another user, who must get in.
   await chmod(home, 0o755);
-  const [postgres, temporal, ui, mlflow, api] = await freePorts(5);
+  const [postgres, temporal, ui, mlflow, api, apiOfStaging, apiOfProd] = await freePorts(7);
   return loadEnvironment('dev', {
     DATABASE_URL: '',
     TEMPORAL_ADDRESS: '',
     TEMPORAL_UI_URL: '',
     MLFLOW_TRACKING_URI: '',
     PERENNIAL_LAKE_PATH: '',
-    PERENNIAL_POSTGRES_PASSWORD: '',
+    PERENNIAL_ACCOUNTS: '',
+    // Tests at two in the morning are tests like others.
+    PERENNIAL_SCHEDULES: 'paused',
+    ...Object.fromEntries(settingNames.filter((name) => name.includes('PASSWORD')).map((name) => [name, ''])),
     PERENNIAL_HOME: home,
     PERENNIAL_PORT_POSTGRES: postgres ?? 0,
     PERENNIAL_PORT_TEMPORAL: temporal ?? 0,
     PERENNIAL_PORT_TEMPORAL_UI: ui ?? 0,
     PERENNIAL_PORT_MLFLOW: mlflow ?? 0,
     PERENNIAL_PORT_API: api ?? 0,
+    PERENNIAL_PORT_API_STAGING: apiOfStaging ?? 0,
+    PERENNIAL_PORT_API_PROD: apiOfProd ?? 0,
     ...settings,
   });
 };
 
-/** Starts the given parts (Postgres alone takes about two seconds) and resolves once they answer. */
+/** Starts the given parts (Postgres alone takes about two seconds) and resolves once they answer. Worker and API serve `dev` unless told otherwise. */
 export const startTestStack = async (
   parts: readonly PartName[] = ['postgres', 'temporal', 'mlflow'],
   settings: GivenSettings = {},
+  { environments = ['dev'] }: { readonly environments?: readonly EnvironmentName[] } = {},
 ): Promise<TestStack> => {
   const environment = await testEnvironment(settings);
   const clear = async () => {
@@ -49,7 +55,7 @@ export const startTestStack = async (
     await purgeStack(environment);
   };
   try {
-    const started = await startStack(environment, { parts, owner: process.pid });
+    const started = await startStack(environment, { parts, environments, owner: process.pid });
     return { environment, started, stop: clear };
   } catch (error) {
     await clear();

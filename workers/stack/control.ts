@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PerennialError } from '../../core/errors.ts';
-import { childVariables, type Environment, settingsOf } from '../../environments/environment.ts';
+import { childVariables, type Environment, type EnvironmentName, settingsOf } from '../../environments/environment.ts';
 import { logFile, openLog, tail } from './logs.ts';
 import { partsOf } from './parts.ts';
 import { requireFree } from './ports.ts';
@@ -13,6 +13,8 @@ import { type PartName, type PartReport, partNames, type RunFile, readRunFile, r
 export interface StartOptions {
   /** Default: all. */
   readonly parts?: readonly PartName[];
+  /** Those that worker and API serve. Default: the environment given, alone. */
+  readonly environments?: readonly EnvironmentName[];
   /** Told at every change of a part. */
   readonly onChange?: (part: PartReport) => void;
   /** End the stack when this process ends; for tests. */
@@ -30,16 +32,17 @@ export interface StartedStack {
  */
 export const startStack = async (environment: Environment, options: StartOptions = {}): Promise<StartedStack> => {
   const names = options.parts ?? partNames;
+  const environments = options.environments ?? [environment.name];
   const running = await runningStack(environment.home);
   if (running !== undefined) {
-    requireParts(running, names);
+    requireAll(running, names, environments);
     const { parts } = await untilUp(environment.home, running.supervisor, options.onChange);
     return { reused: true, parts };
   }
   await healLeftovers(environment.home);
-  const table = partsOf(environment);
+  const table = partsOf(environment, environments);
   await requireFree(names.flatMap((name) => (table[name].external ? [] : table[name].ports)));
-  const supervisor = await spawnSupervisor(environment, names, options.owner);
+  const supervisor = await spawnSupervisor(environment, environments, names, options.owner);
   const { parts } = await untilUp(environment.home, supervisor, options.onChange);
   return { reused: false, parts };
 };
@@ -69,9 +72,9 @@ const healLeftovers = async (home: string): Promise<number> => {
   return alive.length;
 };
 
-const requireParts = (running: RunFile, names: readonly PartName[]): void => {
-  const there = new Set(running.parts.map((part) => part.name));
-  const absent = names.filter((name) => !there.has(name));
+const requireAll = (running: RunFile, names: readonly PartName[], environments: readonly EnvironmentName[]): void => {
+  const there = new Set<string>([...running.parts.map((part) => part.name), ...running.environments]);
+  const absent = [...names, ...environments].filter((name) => !there.has(name));
   if (absent.length === 0) return;
   throw new PerennialError('CONFLICT', `A stack already runs here, without ${absent.join(' and ')}`, {
     mend: 'Run `perennial down`, then `perennial up` again.',
@@ -80,13 +83,22 @@ const requireParts = (running: RunFile, names: readonly PartName[]): void => {
 
 const spawnSupervisor = async (
   environment: Environment,
+  environments: readonly EnvironmentName[],
   names: readonly PartName[],
   owner: number | undefined,
 ): Promise<ProcessMark> => {
-  const { home, root, name } = environment;
+  const { home, root } = environment;
   await mkdir(home, { recursive: true });
   const output = await openLog(logFile(home, 'supervisor'));
-  const args = ['--import', 'tsx', 'workers/stack/supervisor.ts', '--env', name, '--parts', names.join(',')];
+  const args = [
+    '--import',
+    'tsx',
+    'workers/stack/supervisor.ts',
+    '--env',
+    environments.join(),
+    '--parts',
+    names.join(','),
+  ];
   const child = spawn(process.execPath, [...args, ...(owner === undefined ? [] : ['--owner', String(owner)])], {
     cwd: root,
     detached: true,

@@ -13,7 +13,7 @@ export { type PartStatus, type StackStatus, stackStatus } from './status.ts';
 
 /** Removes the state directory with all data in it. @throws PerennialError CONFLICT while a stack runs there. */
 export const purgeStack = async (environment: Environment): Promise<void> => {
-  const { home, postgres } = environment;
+  const { home, postgres, owner } = environment;
   if ((await runningStack(home)) !== undefined) {
     throw new PerennialError('CONFLICT', 'The stack still runs', {
       field: 'home',
@@ -21,6 +21,6 @@ export const purgeStack = async (environment: Environment): Promise<void> => {
       mend: 'Stop it first.',
     });
   }
-  if (!postgres.external) await postgresServer(clusterDirectory(home), postgres).purge();
+  if (!postgres.external) await postgresServer(clusterDirectory(home), owner).purge();
   await rm(home, { recursive: true, force: true });
 };

@@ -2,22 +2,25 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { mlflowServerCommand, probeMlflow } from '../../adapters/mlflow/server.ts';
-import { migrate } from '../../adapters/postgres/migrate.ts';
-import { ensureDatabase, withConnection } from '../../adapters/postgres/pool.ts';
 import { postgresServer, probePostgres } from '../../adapters/postgres/server.ts';
 import { venvPython } from '../../adapters/python/venv.ts';
 import { ensureNamespaces, ensureSearchAttributes } from '../../adapters/temporal/namespace.ts';
 import { findTemporal, probeTemporal, temporalServerArguments } from '../../adapters/temporal/server.ts';
+import { serviceOf } from '../../core/access.ts';
 import { PerennialError } from '../../core/errors.ts';
 import {
   childVariables,
   type Environment,
+  type EnvironmentName,
   environmentNames,
   postgresUrl,
   searchPath,
   settingsOf,
+  siblingOf,
 } from '../../environments/environment.ts';
+import { apiPortSettings } from '../../environments/settings.ts';
 import type { WantedPort } from './ports.ts';
+import { prepareWalls } from './prepare.ts';
 import type { PartName } from './run-file.ts';
 
 export interface Launch {
@@ -51,24 +54,32 @@ export interface Part {
   launch(): Promise<Launch>;
   /** Its version once it answers; throws while it does not. */
   probe(newborn: Newborn): Promise<string>;
+  /** Whether a part that came up still answers, where that is asked otherwise. */
+  ask?(): Promise<string>;
   /** What must be in place before others may use it; run when the stack starts, not when the part is revived. Idempotent. */
   settle(): Promise<unknown>;
 }
 
-/** Every part, for one environment. */
-export const partsOf = (environment: Environment): Readonly<Record<PartName, Part>> => ({
-  postgres: postgresPart(environment),
-  temporal: temporalPart(environment),
-  mlflow: mlflowPart(environment),
-  worker: workerPart(environment),
-  api: apiPart(environment),
-});
+/** Every part; worker and API serve the environments of these names, and each finds its servers prepared for them. */
+export const partsOf = (
+  environment: Environment,
+  names: readonly EnvironmentName[] = [environment.name],
+): Readonly<Record<PartName, Part>> => {
+  const served = names.map((name) => siblingOf(environment, name));
+  return {
+    postgres: postgresPart(environment),
+    temporal: temporalPart(environment, served),
+    mlflow: mlflowPart(environment),
+    worker: workerPart(environment, served),
+    api: apiPart(environment, served),
+  };
+};
 
 const nothing = async (): Promise<void> => undefined;
 
 const postgresPart = (environment: Environment): Part => {
-  const { postgres, home, root, schema } = environment;
-  const server = postgresServer(clusterDirectory(home), postgres);
+  const { postgres, owner, home } = environment;
+  const server = postgresServer(clusterDirectory(home), owner);
   return {
     name: 'postgres',
     needs: [],
@@ -81,16 +92,21 @@ const postgresPart = (environment: Environment): Part => {
     prepare: () => server.prepare(),
     // Its user may not be allowed into the home.
     launch: async () => ({ ...(await server.command()), variables: childVariables(), cwd: '/' }),
-    probe: () => (postgres.external ? probePostgres(postgres) : server.probe()),
-    settle: () =>
-      withConnection(postgres, (client) => migrate(client, { schema, directory: join(root, 'migrations') })),
+    probe: () => (postgres.external ? probePostgres(owner) : server.probe()),
+    // The owner prepares and does nothing else.
+    ask: () => probePostgres(postgres),
+    settle: () => prepareWalls(environment),
   };
 };
 
 /** Where the local cluster is wanted; root may have to put it elsewhere. */
 export const clusterDirectory = (home: string): string => join(home, 'postgres');
 
-const temporalPart = ({ temporal, ports, home, cache }: Environment): Part => {
+const everyEnvironment = (environment: Environment): readonly Environment[] =>
+  environmentNames.map((name) => siblingOf(environment, name));
+
+const temporalPart = (environment: Environment, served: readonly Environment[]): Part => {
+  const { temporal, ports, home, cache } = environment;
   const databaseFile = join(home, 'temporal', 'temporal.db');
   const place = { databaseFile, port: ports.temporal, uiPort: ports.temporalUi, namespaces: environmentNames };
   return {
@@ -114,16 +130,18 @@ const temporalPart = ({ temporal, ports, home, cache }: Environment): Part => {
     }),
     probe: () => probeTemporal(temporal.address),
     settle: async () => {
-      const names = temporal.external ? [temporal.namespace] : environmentNames;
-      await ensureNamespaces(temporal.address, names, temporal.retentionDays);
-      for (const name of names) await ensureSearchAttributes(temporal.address, name);
+      // On a server of our own all three, so that the others may be brought up later.
+      for (const { temporal: wanted } of temporal.external ? served : everyEnvironment(environment)) {
+        await ensureNamespaces(temporal.address, [wanted.namespace], wanted.retentionDays);
+        await ensureSearchAttributes(temporal.address, wanted.namespace);
+      }
     },
   };
 };
 
-const mlflowPart = ({ mlflow, ports, home, venv, postgres }: Environment): Part => {
+const mlflowPart = ({ mlflow, ports, home, venv }: Environment): Part => {
   const artifacts = join(home, 'mlflow-artifacts');
-  const databaseUrl = postgresUrl({ ...postgres, database: mlflow.database });
+  const databaseUrl = postgresUrl(mlflow.postgres);
   const place = { python: venvPython(venv), host: '127.0.0.1', port: ports.mlflow, databaseUrl, artifacts };
   return {
     name: 'mlflow',
@@ -134,10 +152,7 @@ const mlflowPart = ({ mlflow, ports, home, venv, postgres }: Environment): Part 
     startMs: 180_000,
     stopMs: 15_000,
     stopSignal: 'SIGTERM',
-    prepare: async () => {
-      await mkdir(artifacts, { recursive: true });
-      await ensureDatabase(postgres, mlflow.database);
-    },
+    prepare: () => mkdir(artifacts, { recursive: true, mode: 0o700 }),
     launch: async () => {
       const { file, args, variables } = mlflowServerCommand(place);
       return { file, args, variables: childVariables(variables), cwd: home };
@@ -147,30 +162,38 @@ const mlflowPart = ({ mlflow, ports, home, venv, postgres }: Environment): Part 
   };
 };
 
-const nodeLaunch = (environment: Environment, entry: string): Launch => ({
+// Told the passwords of the services it hosts, and no others: least of all the owner's.
+const nodeLaunch = (environment: Environment, served: readonly Environment[], entry: string): Launch => ({
   file: process.execPath,
-  args: nodeArguments(entry, environment.name),
-  variables: childVariables(settingsOf(environment)),
+  args: nodeArguments(entry, namesOf(served)),
+  variables: childVariables(
+    settingsOf(
+      environment,
+      served.map(({ name }) => serviceOf(name)),
+    ),
+  ),
   cwd: environment.root,
   speaks: true,
 });
 
+const namesOf = (served: readonly Environment[]): string => served.map(({ name }) => name).join();
+
 /** How the product's own processes are started, here and in containers. */
-export const nodeArguments = (entry: string, environment: string): string[] => [
-  ...['--import', 'tsx', entry, '--env', environment],
+export const nodeArguments = (entry: string, environments: string): string[] => [
+  ...['--import', 'tsx', entry, '--env', environments],
 ];
 
-const workerPart = (environment: Environment): Part => ({
+const workerPart = (environment: Environment, served: readonly Environment[]): Part => ({
   name: 'worker',
   needs: ['postgres', 'temporal', 'mlflow'],
   external: false,
-  address: `namespace ${environment.temporal.namespace}`,
+  address: `namespace ${served.map(({ temporal }) => temporal.namespace).join(', ')}`,
   ports: [],
   startMs: 180_000,
   stopMs: 45_000,
   stopSignal: 'SIGTERM',
   prepare: nothing,
-  launch: async () => nodeLaunch(environment, 'workers/main.ts'),
+  launch: async () => nodeLaunch(environment, served, 'workers/main.ts'),
   // A worker has no port: it says `ready` to its parent, or has simply lived for a while.
   probe: async ({ saidReady, ageMs }) => {
     if (saidReady || ageMs > 20_000) return `node ${process.versions.node}`;
@@ -179,25 +202,35 @@ const workerPart = (environment: Environment): Part => ({
   settle: nothing,
 });
 
-const apiPart = (environment: Environment): Part => ({
+const apiPart = (environment: Environment, served: readonly Environment[]): Part => ({
   name: 'api',
   needs: ['postgres'],
   external: false,
-  address: environment.api.url,
-  ports: [{ port: environment.api.port, setting: 'PERENNIAL_PORT_API' }],
+  address: apiAddress(served),
+  ports: served.map(({ name, api }) => ({ port: api.port, setting: apiPortSettings[name] })),
   startMs: 120_000,
   stopMs: 20_000,
   stopSignal: 'SIGTERM',
   prepare: nothing,
-  launch: async () => nodeLaunch(environment, 'serving/main.ts'),
+  launch: async () => nodeLaunch(environment, served, 'serving/main.ts'),
   probe: async () => {
-    const reply = await fetch(`${environment.api.url}/health`, { signal: AbortSignal.timeout(5_000) });
-    if (!reply.ok)
-      throw new PerennialError('UNAVAILABLE', 'The API is not healthy', { field: 'status', value: reply.status });
+    for (const { api } of served) await requireHealth(api.url);
     return `node ${process.versions.node}`;
   },
   settle: nothing,
 });
+
+// Short enough for a line of the status table.
+const apiAddress = ([first, ...more]: readonly Environment[]): string => {
+  if (first === undefined || more.length === 0) return first?.api.url ?? '';
+  return [`${first.api.url} (${first.name})`, ...more.map(({ name, api }) => `:${api.port} (${name})`)].join(' ');
+};
+
+const requireHealth = async (url: string): Promise<void> => {
+  const reply = await fetch(`${url}/health`, { signal: AbortSignal.timeout(5_000) });
+  if (reply.ok) return;
+  throw new PerennialError('UNAVAILABLE', 'The API is not healthy', { field: 'status', value: reply.status });
+};
 
 const missing = (program: string): never => {
   throw new PerennialError('MISSING_PART', 'A program is missing', { field: program, mend: 'Run `perennial up`.' });

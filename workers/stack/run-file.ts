@@ -2,6 +2,7 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { environmentNames } from '../../core/access.ts';
 
 export const partNames = ['postgres', 'temporal', 'mlflow', 'worker', 'api'] as const;
 export type PartName = (typeof partNames)[number];
@@ -24,7 +25,8 @@ const partReportSchema = z.strictObject({
 export type PartReport = z.infer<typeof partReportSchema>;
 
 const runFileSchema = z.strictObject({
-  environment: z.string(),
+  /** Those that worker and API serve. */
+  environments: z.array(z.enum(environmentNames)),
   supervisor: markSchema,
   state: z.enum(['starting', 'up', 'failed', 'stopping']),
   parts: z.array(partReportSchema),

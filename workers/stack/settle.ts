@@ -1,15 +1,15 @@
-// Databases, migrations, namespaces and search attributes for one environment, then it ends. For containers and deployments:
-// `node --import tsx workers/stack/settle.ts --env prod`. `perennial up` does the same while it starts.
+// Roles, databases, migrations, grants, namespaces and search attributes, then it ends. For containers and deployments:
+// `node --import tsx workers/stack/settle.ts --env dev,staging,prod`. `perennial up` does the same while it starts.
 import { parseArgs } from 'node:util';
-import { ensureDatabase } from '../../adapters/postgres/pool.ts';
-import { loadEnvironment } from '../../environments/environment.ts';
+import { environmentsIn, loadEnvironment } from '../../environments/environment.ts';
 import { partsOf } from './parts.ts';
+import { prepareWalls } from './prepare.ts';
 
 const { values } = parseArgs({ options: { env: { type: 'string', default: 'dev' } } });
-const environment = loadEnvironment(values.env);
-const { postgres, temporal } = partsOf(environment);
+const [first, ...more] = environmentsIn(values.env);
+const environment = loadEnvironment(first);
 
-await ensureDatabase(environment.postgres, environment.mlflow.database);
-await postgres.settle();
-await temporal.settle();
-console.log(`${environment.name}: databases, migrations, namespace and search attributes are in place`);
+// An MLflow given by its address may well be the one beside us, which waits for its database.
+await prepareWalls(environment, 'with MLflow');
+await partsOf(environment, [first, ...more]).temporal.settle();
+console.log(`${values.env}: roles, databases, migrations, grants, namespaces and search attributes are in place`);

@@ -62,7 +62,7 @@ const temporalStep = ({ cache }: Environment): SetUpStep => ({
   },
 });
 
-const postgresStep = ({ home, postgres }: Environment): SetUpStep => ({
+const postgresStep = ({ home, owner }: Environment): SetUpStep => ({
   title: 'Postgres cluster',
-  run: async () => `${await postgresServer(clusterDirectory(home), postgres).prepare()}: ${clusterDirectory(home)}`,
+  run: async () => `${await postgresServer(clusterDirectory(home), owner).prepare()}: ${clusterDirectory(home)}`,
 });

@@ -1,7 +1,7 @@
 // How a stack does at this moment: each part asked anew, not only remembered. For status and tests.
-import type { Environment } from '../../environments/environment.ts';
+import type { Environment, EnvironmentName } from '../../environments/environment.ts';
 import { runningStack } from './control.ts';
-import { partsOf } from './parts.ts';
+import { type Part, partsOf } from './parts.ts';
 import { isAlive, memoryOf } from './processes.ts';
 import type { PartName, PartReport } from './run-file.ts';
 
@@ -20,7 +20,7 @@ export interface PartStatus {
 }
 
 export interface StackStatus {
-  readonly environment: string;
+  readonly environments: readonly EnvironmentName[];
   readonly home: string;
   readonly state: 'down' | 'starting' | 'up' | 'failed' | 'stopping' | 'degraded';
   readonly parts: readonly PartStatus[];
@@ -30,27 +30,25 @@ const probeMs = 5_000;
 
 /** Never throws because of a part: a part that does not answer is reported so. */
 export const stackStatus = async (environment: Environment): Promise<StackStatus> => {
-  const { name, home } = environment;
+  const { home } = environment;
   const running = await runningStack(home);
-  if (running === undefined) return { environment: name, home, state: 'down', parts: [] };
-  const table = partsOf(environment);
-  const parts = await Promise.all(running.parts.map((report) => statusOf(report, table[report.name].probe)));
+  if (running === undefined) return { environments: [], home, state: 'down', parts: [] };
+  const table = partsOf(environment, running.environments);
+  const parts = await Promise.all(running.parts.map((report) => statusOf(report, table[report.name])));
   const healthy = parts.every(({ state }) => state === 'up');
   const state = running.state === 'up' && !healthy ? 'degraded' : running.state;
   return {
-    environment: running.environment,
+    environments: running.environments,
     home,
     state,
     parts: [await supervisorStatus(running.supervisor.pid), ...parts],
   };
 };
 
-const statusOf = async (
-  report: PartReport,
-  probe: (newborn: { saidReady: boolean; ageMs: number }) => Promise<string>,
-) => {
+const statusOf = async (report: PartReport, part: Part) => {
   const alive = report.external || (await isAlive(report.process));
-  const answers = report.state === 'up' && alive && (await answersInTime(probe({ saidReady: true, ageMs: 0 })));
+  const ask = () => part.ask?.() ?? part.probe({ saidReady: true, ageMs: 0 });
+  const answers = report.state === 'up' && alive && (await answersInTime(ask()));
   const pid = alive ? report.process?.pid : undefined;
   return {
     part: report.name,

@@ -1,9 +1,14 @@
 // The detached process that owns a stack: starts its parts in order, revives what dies, stops all on SIGTERM.
-// Started by startStack as `node --import tsx workers/stack/supervisor.ts --env dev --parts postgres,temporal`.
+// Started by startStack as `node --import tsx workers/stack/supervisor.ts --env dev,staging --parts postgres,temporal`.
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { PerennialError } from '../../core/errors.ts';
-import { type Environment, loadEnvironment } from '../../environments/environment.ts';
+import {
+  type Environment,
+  type EnvironmentName,
+  environmentsIn,
+  loadEnvironment,
+} from '../../environments/environment.ts';
 import { logFile } from './logs.ts';
 import { partsOf } from './parts.ts';
 import { isAlive, markOf, type ProcessMark } from './processes.ts';
@@ -11,7 +16,7 @@ import { type PartName, partNames, type RunFile, readRunFile, removeRunFile, wri
 import { Supervised } from './supervised.ts';
 
 const optionsSchema = z.strictObject({
-  env: z.string(),
+  env: z.string().transform(environmentsIn),
   parts: z.string().transform((text) => z.array(z.enum(partNames)).parse(text.split(','))),
   /** The stack lives no longer than this process; for tests. */
   owner: z.coerce.number().int().optional(),
@@ -19,16 +24,23 @@ const optionsSchema = z.strictObject({
 
 class Stack {
   private readonly environment: Environment;
+  private readonly served: readonly EnvironmentName[];
   private readonly self: ProcessMark;
   private readonly parts: ReadonlyMap<PartName, Supervised>;
   private state: RunFile['state'] = 'starting';
   private writing: Promise<void> = Promise.resolve();
   private ending: Promise<void> | undefined;
 
-  constructor(environment: Environment, names: readonly PartName[], self: ProcessMark) {
+  constructor(
+    served: readonly EnvironmentName[],
+    environment: Environment,
+    names: readonly PartName[],
+    self: ProcessMark,
+  ) {
+    this.served = served;
     this.environment = environment;
     this.self = self;
-    const table = partsOf(environment);
+    const table = partsOf(environment, served);
     const report = () => this.write();
     this.parts = new Map(
       partNames
@@ -99,9 +111,9 @@ class Stack {
 
   // One write after another. A full disk must not take the servers down: it is logged, and the next change tries again.
   private write(): void {
-    const { environment, self, parts } = this;
+    const { environment, served, self, parts } = this;
     const content = (): RunFile => ({
-      environment: environment.name,
+      environments: [...served],
       supervisor: self,
       state: this.state,
       parts: [...parts.values()].map(({ report }) => report),
@@ -115,7 +127,7 @@ const run = async (): Promise<void> => {
     options: { env: { type: 'string' }, parts: { type: 'string' }, owner: { type: 'string' } },
   });
   const { env, parts, owner } = optionsSchema.parse(values);
-  const environment = loadEnvironment(env);
+  const environment = loadEnvironment(env[0]);
   const [self, other] = [await markOf(process.pid), await readRunFile(environment.home)];
   if (self === undefined) throw new PerennialError('UNAVAILABLE', 'The supervisor cannot see its own process');
   if (await isAlive(other?.supervisor)) {
@@ -124,7 +136,7 @@ const run = async (): Promise<void> => {
       value: environment.home,
     });
   }
-  const stack = new Stack(environment, parts, self);
+  const stack = new Stack(env, environment, parts, self);
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void stack.end());
   if (owner !== undefined) outliveNot(owner, stack);
   await stack.start();

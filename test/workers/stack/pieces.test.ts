@@ -99,7 +99,7 @@ describe('logs', () => {
 });
 
 describe('the run file', () => {
-  const run: RunFile = { environment: 'dev', supervisor: { pid: 2 ** 30, started: 'x' }, state: 'up', parts: [] };
+  const run: RunFile = { environments: ['dev'], supervisor: { pid: 2 ** 30, started: 'x' }, state: 'up', parts: [] };
 
   it('comes back as written; another version’s file counts as none', async () => {
     expect(await readRunFile(home)).toBeUndefined();

@@ -2,17 +2,28 @@
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Connection } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { extensionFiles, loadDuckDbExtensions } from '../../../adapters/duckdb/extensions.ts';
 import { DuckDb } from '../../../adapters/duckdb/session.ts';
 import { probeMlflow } from '../../../adapters/mlflow/server.ts';
 import { withConnection } from '../../../adapters/postgres/pool.ts';
 import { ensureNamespaces, ensureSearchAttributes } from '../../../adapters/temporal/namespace.ts';
-import type { Environment } from '../../../environments/environment.ts';
-import { type PartName, purgeStack, setUp, stackStatus, startStack, stopStack } from '../../../workers/stack/index.ts';
+import { accountNames, environmentNames } from '../../../core/access.ts';
+import { type Environment, siblingOf } from '../../../environments/environment.ts';
+import {
+  type PartName,
+  partNames,
+  purgeStack,
+  setUp,
+  stackStatus,
+  startStack,
+  stopStack,
+} from '../../../workers/stack/index.ts';
 import { isAlive, markOf, type ProcessMark } from '../../../workers/stack/processes.ts';
 import { readRunFile } from '../../../workers/stack/run-file.ts';
+import { queues } from '../../../workflows/names.ts';
+import { generateWorld } from '../../support/product.ts';
 import { startTestStack, type TestStack, testEnvironment } from '../../support/stack.ts';
 
 const parts: readonly PartName[] = ['postgres', 'temporal', 'mlflow'];
@@ -55,7 +66,7 @@ describe('a running stack', () => {
   });
 
   it('has every migration in the environment’s own schema', async () => {
-    const { rows } = await withConnection(environment.postgres, (client) =>
+    const { rows } = await withConnection(environment.owner, (client) =>
       client.query<{ n: number }>('select count(*)::int as n from dev.migrations'),
     );
     expect(rows[0]?.n).toBeGreaterThan(0);
@@ -81,7 +92,12 @@ describe('a running stack', () => {
     await connection.close();
   });
 
-  it('keeps the password out of its run file and logs', async () => {
+  it('keeps every password out of its run file and logs', async () => {
+    const secrets = new RegExp(
+      Object.values(environment.accounts)
+        .map(({ password }) => password)
+        .join('|'),
+    );
     for (const file of [
       'run/stack.json',
       'logs/postgres.log',
@@ -89,7 +105,7 @@ describe('a running stack', () => {
       'logs/temporal.log',
       'logs/supervisor.log',
     ]) {
-      expect(await readFile(`${environment.home}/${file}`, 'utf8')).not.toContain(environment.postgres.password);
+      expect(await readFile(`${environment.home}/${file}`, 'utf8')).not.toMatch(secrets);
     }
   });
 
@@ -162,13 +178,81 @@ describe('a part that cannot come up', () => {
 
 describe('down', () => {
   it('leaves no process and keeps the data', async () => {
-    await withConnection(environment.postgres, (client) => client.query('create table kept (n int)'));
+    await withConnection(environment.owner, (client) => client.query('create table kept (n int)'));
     const before = await marks();
     expect(before).toHaveLength(4);
     expect(await stopStack(environment)).toBe('stopped');
     for (const mark of before) expect(await markOf(mark.pid)).toBeUndefined();
     expect(await stopStack(environment)).toBe('nothing ran');
     await startStack(environment, { parts: ['postgres'], owner: process.pid });
-    await withConnection(environment.postgres, (client) => client.query('insert into kept values (1)'));
+    await withConnection(environment.owner, (client) => client.query('insert into kept values (1)'));
+  });
+});
+
+describe('up for all three environments', () => {
+  const [all, everyPart] = [environmentNames, partNames];
+  const environments = () => all.map((name) => siblingOf(environment, name));
+  const authorised = async (): Promise<readonly string[]> => {
+    const log = await readFile(`${environment.home}/logs/postgres.log`, 'utf8');
+    const since = log.slice(log.lastIndexOf('parameter "log_connections" changed'));
+    return [...since.matchAll(/connection authorized: user=(\w+)/g)].map(([, user = '']) => user);
+  };
+
+  it('serves each by its own API and its own workers', async () => {
+    await stopStack(environment);
+    await startStack(environment, { parts: everyPart, environments: all, owner: process.pid });
+    const status = await stackStatus(environment);
+    expect([status.state, status.environments]).toEqual(['up', all]);
+    const connection = await Connection.connect({ address: environment.temporal.address });
+    for (const { name, api, temporal } of environments()) {
+      const health = await (await fetch(`${api.url}/health`)).json();
+      expect(health).toMatchObject({ environment: name });
+      const polled = await connection.workflowService.describeTaskQueue({
+        namespace: temporal.namespace,
+        taskQueue: { name: queues.compute },
+        taskQueueType: 2,
+      });
+      expect(polled.pollers).toHaveLength(1);
+    }
+    await connection.close();
+  });
+
+  it('works in each as its own service, and nobody comes as the owner or another superuser', async () => {
+    await withConnection(environment.owner, async (client) => {
+      await client.query(`alter system set log_connections = 'authorization'`);
+      await client.query('select pg_reload_conf()');
+    });
+    const world = await generateWorld(environment.home, 2_000);
+    const connection = await Connection.connect({ address: environment.temporal.address });
+    const input = { useCase: 'ecommerce-intelligence', path: world.path, source: 'clickstream' };
+    const ingested = environments().map(({ name, temporal }) =>
+      new Client({ connection, namespace: temporal.namespace }).workflow.execute('ingest', {
+        workflowId: `ingest-${name}`,
+        taskQueue: queues.light,
+        args: [input],
+      }),
+    );
+    for (const { loaded } of await Promise.all(ingested)) expect(loaded).toBeGreaterThan(1_000);
+    await connection.close();
+    expect((await stackStatus(environment)).state).toBe('up');
+    const came = new Set(await authorised());
+    for (const name of all) expect(came).toContain(`perennial_${name}_service`);
+    for (const user of came) expect(user).toMatch(/^perennial_(dev_service|staging_service|prod_service|mlflow)$/);
+    const { rows } = await withConnection(environment.owner, (client) =>
+      client.query(`select usename from pg_stat_activity join pg_roles on rolname = usename
+        where backend_type = 'client backend' and pid <> pg_backend_pid() and (rolsuper or rolcreaterole or rolcreatedb or rolname = current_user)`),
+    );
+    expect(rows).toEqual([]);
+  });
+
+  it('hands its worker and API the passwords of the three services alone', async () => {
+    const run = await readRunFile(environment.home);
+    for (const name of ['worker', 'api'] as const) {
+      const pid = run?.parts.find((part) => part.name === name)?.process?.pid;
+      if (process.platform !== 'linux') return;
+      const variables = await readFile(`/proc/${pid}/environ`, 'utf8');
+      const told = accountNames.filter((account) => variables.includes(environment.accounts[account].password));
+      expect(told).toEqual(['dev_service', 'staging_service', 'prod_service']);
+    }
   });
 });

@@ -1,0 +1,26 @@
+// The grants as data: each table that a migration makes has a row, and no row is looser than the product's promises.
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { tableRules } from '../../../adapters/postgres/grants.ts';
+import { reach, serviceOf } from '../../../core/access.ts';
+
+const sql = readdirSync('migrations').map((file) => readFileSync(`migrations/${file}`, 'utf8'));
+const made = sql.flatMap((text) =>
+  [...text.matchAll(/^create table (?:if not exists )?(\w+)/gm)].map(([, name]) => name),
+);
+
+it('every table has a row, and every row a table', () => {
+  expect([...made, 'migrations'].sort()).toEqual(Object.keys(tableRules).sort());
+});
+
+it('no service deletes or truncates, and what says who did what is only added to', () => {
+  for (const [table, { write }] of Object.entries(tableRules)) {
+    expect(write, table).toMatch(/^select(, insert)?(, update( \([a-z0-9_, ]+\))?)?$/);
+    if (/_events$|_decisions$|_findings$|_signatures$/.test(table)) expect(write, table).toBe('select, insert');
+  }
+});
+
+it('an environment is written by its own service, and prod by nobody else', () => {
+  for (const name of ['dev', 'staging', 'prod'] as const) expect(reach[name][serviceOf(name)]).toBe('write');
+  expect(Object.entries(reach.prod).filter(([, how]) => how === 'write')).toEqual([['prod_service', 'write']]);
+});

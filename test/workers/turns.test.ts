@@ -1,0 +1,84 @@
+// Turns between the environments of one process: never two at once, in order, and nobody who left is waited for.
+import { describe, expect, it, vi } from 'vitest';
+import { oneAtATime } from '../../workers/turns.ts';
+
+const never = new Promise<never>(() => undefined);
+const input = { args: [], headers: {} };
+
+/** A step that the test ends by hand. */
+const step = () => {
+  let end: (outcome?: Error) => void = () => undefined;
+  const ended = new Promise<unknown>((resolve, reject) => {
+    end = (outcome) => (outcome ? reject(outcome) : resolve('done'));
+  });
+  const begun = vi.fn(() => ended);
+  return { begun, end: (outcome?: Error) => end(outcome) };
+};
+type Turns = ReturnType<typeof oneAtATime>;
+const take = (
+  turns: Turns,
+  { begun }: ReturnType<typeof step>,
+  cancelled: Promise<never> = never,
+  heartbeat = vi.fn(),
+) => {
+  const execute = turns.interceptor({ heartbeat, cancelled }).inbound?.execute;
+  if (execute === undefined) throw new Error('no interceptor');
+  return execute(input, begun);
+};
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('steps of several environments', () => {
+  it('run one at a time, in the order in which they came, also after one failed', async () => {
+    const turns = oneAtATime();
+    const [a, b, c] = [step(), step(), step()];
+    const all = Promise.allSettled([a, b, c].map((each) => take(turns, each)));
+    await settled();
+    expect([a, b, c].map(({ begun }) => begun.mock.calls.length)).toEqual([1, 0, 0]);
+    a.end(new Error('fell over'));
+    await settled();
+    expect([b, c].map(({ begun }) => begun.mock.calls.length)).toEqual([1, 0]);
+    b.end();
+    await settled();
+    c.end();
+    expect((await all).map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled']);
+  });
+
+  it('that are cancelled while they wait never begin, and hold nobody up', async () => {
+    const turns = oneAtATime();
+    const [a, b, c] = [step(), step(), step()];
+    const first = take(turns, a);
+    let cancel: (reason: Error) => void = () => undefined;
+    const cancelled = new Promise<never>((_, reject) => {
+      cancel = reject;
+    });
+    const second = take(turns, b, cancelled);
+    const third = take(turns, c);
+    cancel(new Error('cancelled'));
+    await expect(second).rejects.toThrow('cancelled');
+    expect(c.begun).not.toHaveBeenCalled();
+    a.end();
+    await first;
+    await settled();
+    expect([b, c].map(({ begun }) => begun.mock.calls.length)).toEqual([0, 1]);
+    c.end();
+    await third;
+  });
+
+  it('heartbeat while they wait, and no longer', async () => {
+    vi.useFakeTimers();
+    const turns = oneAtATime();
+    const [a, b] = [step(), step()];
+    const heartbeat = vi.fn();
+    const first = take(turns, a);
+    const second = take(turns, b, never, heartbeat);
+    await vi.advanceTimersByTimeAsync(3_500);
+    expect(heartbeat).toHaveBeenCalledTimes(3);
+    a.end();
+    await first;
+    await vi.advanceTimersByTimeAsync(3_500);
+    expect(heartbeat).toHaveBeenCalledTimes(3);
+    b.end();
+    await second;
+    vi.useRealTimers();
+  });
+});

@@ -1,0 +1,65 @@
+// One environment hosted in this process: its workers on both queues, with its own places and account. For main.ts.
+import { Client, type Connection } from '@temporalio/client';
+import { type NativeConnection, Worker } from '@temporalio/worker';
+import { createActivities } from '../activities/index.ts';
+import type { Environment } from '../environments/environment.ts';
+import { queues } from '../workflows/names.ts';
+import { buildDeps } from './deps.ts';
+import { alignSchedules } from './schedules.ts';
+import { publishTemplates } from './templates.ts';
+import type { OneAtATime } from './turns.ts';
+
+export interface Shared {
+  readonly native: NativeConnection;
+  readonly connection: Connection;
+  readonly bundle: string;
+  /** Whose turn it is to fill the cores. */
+  readonly turns: OneAtATime;
+}
+
+export interface Hosted {
+  /** Resolves when its workers were shut down. */
+  run(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Ready to run: everything it needs has answered. */
+export const hostEnvironment = async (environment: Environment, shared: Shared): Promise<Hosted> => {
+  const { namespace } = environment.temporal;
+  const deps = await buildDeps(environment);
+  const activities = createActivities(deps);
+  const options = {
+    connection: shared.native,
+    namespace,
+    activities,
+    shutdownGraceTime: '2s',
+    maxHeartbeatThrottleInterval: '1s',
+  } as const;
+  const light = Worker.create({
+    ...options,
+    taskQueue: queues.light,
+    workflowBundle: { codePath: shared.bundle },
+    maxConcurrentActivityTaskExecutions: 4,
+    maxCachedWorkflows: 200,
+  });
+  const compute = Worker.create({
+    ...options,
+    taskQueue: queues.compute,
+    // Heavy steps fill the cores by themselves: two at once are slower than one after the other.
+    maxConcurrentActivityTaskExecutions: 1,
+    interceptors: { activity: [shared.turns.interceptor] },
+  });
+  const workers = await Promise.all([light, compute]);
+  const client = new Client({ connection: shared.connection, namespace });
+  await publishTemplates(client);
+  await alignSchedules(environment, client);
+  return {
+    run: async () => {
+      await Promise.all(workers.map((worker) => worker.run()));
+    },
+    close: async () => {
+      await deps.lower?.close();
+      await deps.pool.end();
+    },
+  };
+};
