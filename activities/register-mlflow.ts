@@ -18,6 +18,7 @@ import {
   finishLoggedModel,
   type LoggedModel,
   registeredName,
+  setVersionTag,
 } from '../adapters/mlflow/models.ts';
 import type { MlflowIds, RegisteredVersion } from '../adapters/postgres/registry.ts';
 import { renderSvg } from '../adapters/vega/render.ts';
@@ -31,11 +32,18 @@ export interface Showing {
   readonly prefix: string;
   readonly version: RegisteredVersion;
   readonly loaded: LoadedPackage;
+  /** Key that vouches for the version. */
+  readonly signature?: string;
+  /** What a version that is made anew says besides, having said it before. */
+  readonly tags?: Readonly<Record<string, string>>;
   /** Address of the run in the Temporal UI. */
   readonly runUrl: string;
   /** Called before each of the `SHOW_STEPS`. */
   readonly onStep: (step: ShowStep) => void;
 }
+
+/** A version in its environment: all that decides what MLflow says of it. */
+export type Shown = Pick<Showing, 'prefix' | 'version' | 'loaded'>;
 
 export const SHOW_STEPS = ['run', 'pictures', 'logged model', 'figures', 'model version'] as const;
 export type ShowStep = (typeof SHOW_STEPS)[number];
@@ -64,10 +72,11 @@ export const showInMlflow = async (showing: Showing): Promise<MlflowIds> => {
 };
 
 const madeAt = ({ version }: Showing): number => version.createdAt.getTime();
-const cardOf = ({ loaded }: Showing): string => new TextDecoder().decode(loaded.files['card.md']);
+export const cardOf = ({ loaded }: Pick<Showing, 'loaded'>): string =>
+  new TextDecoder().decode(loaded.files['card.md']);
 
 const openRun = async (showing: Showing, experimentId: string): Promise<MlflowRun> => {
-  const { mlflow, version, loaded, runUrl, prefix } = showing;
+  const { mlflow, version, loaded, runUrl } = showing;
   const { manifest } = loaded;
   const run = await ensureRun(mlflow, {
     experimentId,
@@ -78,18 +87,20 @@ const openRun = async (showing: Showing, experimentId: string): Promise<MlflowRu
   });
   await logBatch(mlflow, run.runId, {
     params: parameters(showing),
-    tags: {
-      'mlflow.note.content': cardOf(showing),
-      'perennial.environment': prefix,
-      'perennial.package': loaded.sha256,
-      'perennial.run': runUrl,
-      'perennial.version': String(version.version),
-    },
+    tags: { ...runTags(showing), 'perennial.run': runUrl },
   });
   return run;
 };
 
-const parameters = ({ loaded }: Showing): Record<string, string> => {
+/** What a version's run says of it, but for its address. */
+export const runTags = ({ version, loaded, prefix }: Shown): Record<string, string> => ({
+  'mlflow.note.content': cardOf({ loaded }),
+  'perennial.environment': prefix,
+  'perennial.package': loaded.sha256,
+  'perennial.version': String(version.version),
+});
+
+export const parameters = ({ loaded }: Shown): Record<string, string> => {
   const { learner, seed, asOf, source, codeVersion, planHash, split, trainingRows } = loaded.manifest.lineage;
   const { observationDays, gapDays, labelDays } = loaded.signature.windows;
   const given = {
@@ -161,6 +172,19 @@ const putVersion = async (showing: Showing, { runId }: MlflowRun, { modelId }: L
   const { mlflow, version, loaded } = showing;
   const name = mlflowName(showing);
   await ensureRegisteredModel(mlflow, name, loaded.signature.output.meaning);
-  const tags = { 'perennial.package': loaded.sha256, 'perennial.version': String(version.version) };
-  return ensureModelVersion(mlflow, { name, key: version.key, modelId, runId, description: cardOf(showing), tags });
+  const description = cardOf(showing);
+  const tags = { ...versionTags(showing), ...showing.tags };
+  const number = await ensureModelVersion(mlflow, { name, key: version.key, modelId, runId, description, tags });
+  const tag = { key: SIGNATURE_TAG, value: showing.signature ?? '' };
+  if (showing.signature !== undefined) await setVersionTag(mlflow, name, number, tag);
+  return number;
 };
+
+/** The key that vouches for a version. */
+export const SIGNATURE_TAG = 'perennial.signature';
+
+/** What a model version says of itself from the beginning, beside its key. */
+export const versionTags = ({ loaded, version }: Shown): Record<string, string> => ({
+  'perennial.package': loaded.sha256,
+  'perennial.version': String(version.version),
+});

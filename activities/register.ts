@@ -2,7 +2,8 @@
 // Every step is found by the version's key when it is done again, so a kill anywhere leaves one version, shown once.
 import { type LoadedPackage, loadPackage } from '../adapters/artifacts/model-package.ts';
 import type { MlflowClient } from '../adapters/mlflow/client.ts';
-import { setAlias, setVersionTag } from '../adapters/mlflow/models.ts';
+import { setVersionTag } from '../adapters/mlflow/models.ts';
+import { PostgresMlflowLedger, tagSubject } from '../adapters/postgres/mlflow-ledger.ts';
 import { type MlflowIds, PostgresRegistry, type RegisteredVersion } from '../adapters/postgres/registry.ts';
 import type { ArtifactRef } from '../core/artifact.ts';
 import { PerennialError } from '../core/errors.ts';
@@ -13,8 +14,10 @@ import type { ModelSummary } from '../core/run.ts';
 import type { Deps } from './deps.ts';
 import type { Frame } from './heartbeat.ts';
 import { mlflowName, SHOW_STEPS, type ShowStep, showInMlflow } from './register-mlflow.ts';
+import { showChampionOf } from './show-champion.ts';
+import { signVersion } from './sign.ts';
 
-export type RegistryDeps = Pick<Deps, 'settings' | 'pool' | 'artifacts' | 'mlflow' | 'crash'>;
+export type RegistryDeps = Pick<Deps, 'settings' | 'pool' | 'artifacts' | 'mlflow' | 'crash' | 'keys'>;
 
 export interface RegisterInput {
   readonly env: string;
@@ -36,8 +39,8 @@ export interface RegisteredModel extends ModelSummary {
   readonly mlflowIds: MlflowIds;
 }
 
-type Step = 'version' | ShowStep | 'ids' | 'alias' | 'alias in MLflow' | 'done';
-const STEPS: readonly Step[] = ['version', ...SHOW_STEPS, 'ids', 'alias', 'alias in MLflow', 'done'];
+type Step = 'version' | 'signature' | ShowStep | 'ids' | 'alias' | 'alias in MLflow' | 'done';
+const STEPS: readonly Step[] = ['version', 'signature', ...SHOW_STEPS, 'ids', 'alias', 'alias in MLflow', 'done'];
 
 interface Work {
   readonly deps: RegistryDeps;
@@ -70,7 +73,9 @@ export const logAndRegister = async (
     runId: frame.lineage.run,
   });
   deps.crash('after-write');
-  const ids = await show(work, version);
+  at('signature');
+  const signature = await signVersion(deps, { version, manifest: loaded.manifest, approver: null, by });
+  const ids = await show(work, version, signature);
   at('ids');
   await registry.recordMlflow({ model: name, version: version.version, by }, ids);
   at('alias');
@@ -113,10 +118,11 @@ const begin = async (
 const show = (
   { registry, name, deps, input, mlflow, loaded, at }: Work,
   version: RegisteredVersion,
+  signature: string,
 ): Promise<MlflowIds> =>
   registry.exclusively(`mlflow ${name}`, () => {
     const { mlflowPrefix: prefix } = deps.settings;
-    return showInMlflow({ mlflow, prefix, version, loaded, runUrl: input.runUrl, onStep: at });
+    return showInMlflow({ mlflow, prefix, version, loaded, signature, runUrl: input.runUrl, onStep: at });
   });
 
 /** Decides by the gates and moves the alias by compare-and-set; what was decided before a kill is decided again the same way. */
@@ -125,6 +131,7 @@ const crown = async (work: Work, version: RegisteredVersion): Promise<GateDecisi
   const operation = `champion:${version.key}`;
   const from = await rival(work, version, operation);
   const decision = decideGates(flatFigures(loaded.evaluation.figures), referenceOf(work, from), input.gates);
+  await noteVerdict(work, version, decision);
   // Elsewhere only a promotion moves the champion.
   if (!decision.passed || deps.settings.name !== 'dev') return decision;
   const holder = await registry.champion(name);
@@ -135,6 +142,14 @@ const crown = async (work: Work, version: RegisteredVersion): Promise<GateDecisi
   if (moved.moved) return decision;
   const value = moved.holder?.version ?? null;
   throw new PerennialError('CONFLICT', 'Another version became champion meanwhile', { field: 'champion', value });
+};
+
+/** What the gates refuse is rejected; what they let pass is approved in dev, and waits for its promotion elsewhere. */
+const noteVerdict = async ({ registry, name, deps, by }: Work, version: RegisteredVersion, decision: GateDecision) => {
+  const to = decision.passed ? 'approved' : 'rejected';
+  if (version.state !== 'pending' || (decision.passed && deps.settings.name !== 'dev')) return;
+  const why = decision.passed ? `passed against the ${decision.against.name}` : decision.reasons.join('; ');
+  await registry.moveState({ model: name, version: version.version, from: 'pending', to, by, why });
 };
 
 /** Whom the candidate must beat: the present champion, or, where this very deed was done already, the one it replaced. */
@@ -169,9 +184,11 @@ const showAlias = (
   const shown = mlflowName({ prefix: deps.settings.mlflowPrefix, loaded });
   return registry.exclusively(`mlflow ${name}`, async (held) => {
     const gates = decision.passed ? 'passed' : `refused: ${decision.reasons.join('; ')}`;
-    await setVersionTag(mlflow, shown, ids.version, { key: 'perennial.gates', value: gates.slice(0, 4_000) });
-    const champion = await held.champion(name);
-    if (champion?.mlflow) await setAlias(mlflow, shown, 'champion', champion.mlflow.version);
+    const tag = { key: 'perennial.gates', value: gates.slice(0, 4_000) };
+    const ledger = new PostgresMlflowLedger(deps.pool);
+    await ledger.note(name, tagSubject(version.version, tag.key), tag.value);
+    await setVersionTag(mlflow, shown, ids.version, tag);
+    const champion = await showChampionOf(deps, mlflow, { model: name, shown }, held);
     return champion?.version === version.version;
   });
 };

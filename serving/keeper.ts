@@ -1,5 +1,5 @@
 // Keeps the champion of each model in memory and swaps it while requests go on: the new one is loaded beside the old one and tried;
-// one that fails is refused and the last good one stays.
+// one that fails is refused and the last good one stays, as long as whoever vouched for it is trusted.
 import { PerennialError } from '../core/errors.ts';
 import type { Champion, LoadedModel, Log, ModelSource, ServedModel } from './ports.ts';
 
@@ -10,7 +10,7 @@ export interface Refusal {
 }
 
 export interface ModelState extends ServedModel {
-  readonly loaded?: { readonly version: number; readonly packageSha256: string; readonly since: string };
+  readonly loaded?: Pick<Champion, 'version' | 'packageSha256'> & { readonly signedBy: string; readonly since: string };
   readonly refused?: Refusal;
   /** Why the registry could not be asked last time, if it could not. */
   readonly trouble?: string;
@@ -100,7 +100,12 @@ export class ModelKeeper {
     return [...this.slots.values()].map(({ served, held, refused, trouble }) => ({
       ...served,
       ...(held && {
-        loaded: { version: held.version, packageSha256: held.packageSha256, since: held.since },
+        loaded: {
+          version: held.version,
+          packageSha256: held.packageSha256,
+          signedBy: held.model.signedBy,
+          since: held.since,
+        },
         model: held.model,
       }),
       ...(refused && { refused: { version: refused.version, reason: refused.reason, at: refused.at } }),
@@ -121,10 +126,25 @@ export class ModelKeeper {
       const champion = await source.champion(slot.served.registered);
       slot.trouble = undefined;
       if (champion && this.isNews(slot, champion)) await this.bring(slot, champion);
+      await this.dropUntrusted(slot);
     } catch (error) {
       const trouble = reasonOf(error);
       if (slot.trouble === undefined) log.warn({ model: slot.served.name, trouble }, 'The registry does not answer');
       slot.trouble = trouble;
+    }
+  }
+
+  /** A model whose key was revoked while it answered answers no more. */
+  private async dropUntrusted(slot: Slot): Promise<void> {
+    const { held, served } = slot;
+    if (!held) return;
+    try {
+      await this.options.source.trusted(served.registered, held);
+    } catch (error) {
+      if (!(error instanceof PerennialError && error.code === 'NOT_TRUSTED')) throw error;
+      slot.held = undefined;
+      this.refuse(slot, held, error);
+      await retire(held);
     }
   }
 

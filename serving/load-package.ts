@@ -1,4 +1,4 @@
-// From a package's hash to a model that answers: every byte that is loaded was verified, and nothing else is read.
+// From a signed package to a model that answers: every byte that is loaded was verified, and nothing else is read.
 import type { ArtifactStore } from '../core/artifact.ts';
 import { sha256 } from '../core/commit.ts';
 import { PerennialError } from '../core/errors.ts';
@@ -26,8 +26,14 @@ export type OpenSession = (bytes: Uint8Array) => Promise<Session>;
 /** Of a probability computed twice in float64. */
 const MOST_DIFFERENCE = 1e-9;
 
+/** What was signed: the key that did, and the hash of every file by its name, the manifest among them. */
+export interface Vouched {
+  readonly by: string;
+  readonly files: ReadonlyMap<string, string>;
+}
+
 /**
- * Loads a package of the model `registered` (`<use case>/<model>`).
+ * Loads a package of the model `registered` (`<use case>/<model>`), as far as somebody vouched for it.
  * `HASH_MISMATCH` for any byte that differs, `CONTRACT_BROKEN` for a package of another model, `INVALID_INPUT` for a broken schema.
  */
 export const loadPackage = async (
@@ -35,16 +41,22 @@ export const loadPackage = async (
   open: OpenSession,
   registered: string,
   packageSha256: string,
+  vouched: Vouched,
 ): Promise<LoadedModel> => {
+  signed(vouched, 'manifest.json', packageSha256);
   const manifest = parseManifest(await verified(artifacts, packageSha256, 'manifest.json'));
   belongsTo(manifest, registered);
   const files = new Map<PackageFile, Buffer>();
-  for (const { path, sha256: hash } of manifest.files) files.set(path, await verified(artifacts, hash, path));
+  for (const { path, sha256: hash } of manifest.files) {
+    signed(vouched, path, hash);
+    files.set(path, await verified(artifacts, hash, path));
+  }
   const signature = parseSignature(fileOf(files, 'signature.json'));
   const session = await open(fileOf(files, 'model.onnx'));
   await agree(session, signature);
   const encode = vectorOf(signature);
   return {
+    signedBy: vouched.by,
     view: manifest.lineage.inputs[0]?.table ?? '',
     signature,
     population: populationOf(signature),
@@ -66,6 +78,11 @@ const agree = async (session: Session, { features, calibration }: Signature): Pr
     field: 'calibration',
     value: String(difference),
   });
+};
+
+const signed = ({ by, files }: Vouched, path: string, hash: string): void => {
+  if (files.get(path) === hash) return;
+  throw new PerennialError('HASH_MISMATCH', `Key ${by} signed another ${path}`, { field: path, value: hash });
 };
 
 const verified = async (artifacts: Pick<ArtifactStore, 'get'>, hash: string, path: string): Promise<Buffer> => {

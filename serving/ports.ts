@@ -26,6 +26,8 @@ export interface Champion {
 
 /** A verified model in memory. */
 export interface LoadedModel {
+  /** The key whose signature it was loaded by. */
+  readonly signedBy: string;
   /** Name in the online store of the features that feed it. */
   readonly view: string;
   readonly signature: Signature;
@@ -39,8 +41,10 @@ export interface LoadedModel {
 export interface ModelSource {
   /** Undefined where nobody holds the alias. */
   champion(model: string): Promise<Champion | undefined>;
-  /** Loads and verifies a package; throws rather than return a model that is not what its hashes say. */
+  /** Loads and verifies a package; throws rather than return a model that is not what its signature and its hashes say. */
   load(model: string, champion: Champion): Promise<LoadedModel>;
+  /** `NOT_TRUSTED` if what was loaded would not be loaded today, its key having been revoked. Cheap enough for every look. */
+  trusted(model: string, champion: Champion): Promise<void>;
 }
 
 /** A report with the hash of its bytes, which the ETag is made of. */

@@ -41,6 +41,7 @@ export const Health = z.strictObject({
       model: z.string(),
       version: z.int().nullable(),
       package_sha256: z.string().nullable(),
+      signed_by: z.string().nullable().meta({ description: 'Key that vouches for it: see `perennial keys`' }),
       since: Moment.nullable(),
       refused: Refused.optional(),
       trouble: z.string().optional(),
@@ -55,12 +56,16 @@ export const Models = z.strictObject({
       use_case: z.string(),
       version: z.int(),
       package_sha256: z.string(),
+      signed_by: z.string().meta({ description: 'Key that vouches for it: see `perennial keys`' }),
       since: Moment,
       entity: z.string(),
       meaning: z.string().meta({ description: 'What the probability is a probability of' }),
       features: z.array(z.strictObject({ name: z.string(), kind: z.string(), description: z.string() })),
     }),
   ),
+  refused: z
+    .array(z.strictObject({ model: z.string(), ...Refused.shape }))
+    .meta({ description: 'Champions that were not loaded, and why' }),
 });
 
 export const PagePath = z.strictObject({

@@ -7,6 +7,8 @@ import { PostgresOnlineStore } from '../adapters/postgres/online-store.ts';
 import { openPool } from '../adapters/postgres/pool.ts';
 import { PostgresPublishedReports } from '../adapters/postgres/published-reports.ts';
 import { PostgresRegistry } from '../adapters/postgres/registry.ts';
+import { PostgresSignatures } from '../adapters/postgres/signatures.ts';
+import { KeyFolder } from '../adapters/signing/key-folder.ts';
 import type { UseCase } from '../core/use-case.ts';
 import type { Environment } from '../environments/environment.ts';
 import { useCases } from '../models/index.ts';
@@ -32,7 +34,14 @@ export const startApi = async (environment: Environment): Promise<RunningApi> =>
   const pool = openPool(postgres, { max: POOL_SIZE, schema, statementMs: STATEMENT_MS, connectMs: STATEMENT_MS });
   const artifacts = new FolderArtifacts(folder);
   const models = servedModels(useCases);
-  const source = registrySource(new PostgresRegistry(pool), artifacts, (bytes) => openOnnx(bytes, { threads: 1 }));
+  const source = registrySource({
+    environment: name,
+    registry: new PostgresRegistry(pool),
+    signatures: new PostgresSignatures(pool),
+    keys: new KeyFolder(environment.keys, name),
+    artifacts,
+    open: (bytes) => openOnnx(bytes, { threads: 1 }),
+  });
   const keeper = new ModelKeeper({ models, source, log: logger, now: Date.now });
   const app = await buildApp({
     environment: name,

@@ -1,26 +1,60 @@
 // The real sources behind the ports: the registry with the artifact folder for models, the published reports for pages.
 import type { PostgresPublishedReports } from '../adapters/postgres/published-reports.ts';
 import type { PostgresRegistry } from '../adapters/postgres/registry.ts';
+import type { PostgresSignatures } from '../adapters/postgres/signatures.ts';
+import { verifyEd25519 } from '../adapters/signing/ed25519.ts';
 import type { ArtifactStore } from '../core/artifact.ts';
+import { contentKey } from '../core/commit.ts';
 import { PerennialError } from '../core/errors.ts';
 import { PublishedReport } from '../core/report/published.ts';
+import { filesOf, requireSigned, type SigningKeys } from '../core/signed-manifest.ts';
 import { loadPackage, type OpenSession } from './load-package.ts';
-import type { LatestReport, ModelSource, ReportSource } from './ports.ts';
+import type { Champion, LatestReport, ModelSource, ReportSource } from './ports.ts';
 
 type Artifacts = Pick<ArtifactStore, 'get'>;
 
-/** Champions from the registry, their packages from the artifact store. */
-export const registrySource = (
-  registry: Pick<PostgresRegistry, 'champion'>,
-  artifacts: Artifacts,
-  open: OpenSession,
-): ModelSource => ({
-  champion: async (model) => {
-    const held = await registry.champion(model);
-    return held && { version: held.version, packageSha256: held.packageSha256 };
-  },
-  load: (model, { packageSha256 }) => loadPackage(artifacts, open, model, packageSha256),
-});
+export interface ModelStores {
+  readonly environment: string;
+  readonly registry: Pick<PostgresRegistry, 'champion'>;
+  readonly signatures: Pick<PostgresSignatures, 'of'>;
+  /** Whose signatures count here; asked anew each time. */
+  readonly keys: Pick<SigningKeys, 'keyring'>;
+  readonly artifacts: Artifacts;
+  readonly open: OpenSession;
+}
+
+/** Champions from the registry, their packages from the artifact store, as far as a key that this environment trusts vouches for them. */
+export const registrySource = ({
+  environment,
+  registry,
+  signatures,
+  keys,
+  artifacts,
+  open,
+}: ModelStores): ModelSource => {
+  /** By model: under which keyring which version was found good. */
+  const found = new Map<string, string>();
+  const vouch = async (model: string, { version, packageSha256 }: Champion) => {
+    const keyring = keys.keyring();
+    const asked = { model, version, packageSha256 };
+    const trust = { keyring, verify: verifyEd25519 };
+    const { keyId, statement } = requireSigned(await signatures.of(asked), { environment, version: asked }, trust);
+    found.set(model, contentKey({ asked, keyring }));
+    return { by: keyId, files: filesOf(statement) };
+  };
+  return {
+    champion: async (model) => {
+      const held = await registry.champion(model);
+      return held && { version: held.version, packageSha256: held.packageSha256 };
+    },
+    load: async (model, champion) =>
+      loadPackage(artifacts, open, model, champion.packageSha256, await vouch(model, champion)),
+    trusted: async (model, { version, packageSha256 }) => {
+      const asked = { model, version, packageSha256 };
+      if (found.get(model) !== contentKey({ asked, keyring: keys.keyring() })) await vouch(model, asked);
+    },
+  };
+};
 
 /** Reports kept in memory, the latest used first. */
 const KEPT_REPORTS = 8;

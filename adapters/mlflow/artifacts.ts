@@ -15,11 +15,15 @@ export const putArtifact = async (
   path: string,
   bytes: Uint8Array | string,
 ): Promise<void> => {
+  const body = typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes;
+  await mlflow.send(placeOf(artifactUri, path), body);
+};
+
+const placeOf = (artifactUri: string, path: string): string => {
   const root = /^mlflow-artifacts:\/([^/].*)$/.exec(artifactUri)?.[1];
   if (root === undefined) throw refused('artifactUri', artifactUri);
   const segments = [...checked('artifactUri', root), ...checked('path', path)].map(encodeURIComponent);
-  const body = typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes;
-  await mlflow.send(`/api/2.0/mlflow-artifacts/artifacts/${segments.join('/')}`, body);
+  return `/api/2.0/mlflow-artifacts/artifacts/${segments.join('/')}`;
 };
 
 /** An allow-list: lists of forbidden spellings have been bypassed in MLflow more than once (CVE-2023-1177, -2780, CVE-2026-2614). */
@@ -35,3 +39,10 @@ const refused = (field: string, value: string): PerennialError =>
     value: value.slice(0, 200),
     mend: 'Use plain names joined by `/`',
   });
+
+/** The bytes at `path` under an artifact URI of ours; undefined where there are none. */
+export const getArtifact = async (
+  mlflow: MlflowClient,
+  artifactUri: string,
+  path: string,
+): Promise<Uint8Array | undefined> => mlflow.bytes(placeOf(artifactUri, path));

@@ -72,21 +72,27 @@ export class MlflowClient {
     await this.request(path, { method: 'PUT', body: bytes });
   }
 
-  private async request(path: string, init: RequestInit): Promise<string> {
-    const { status, text } = await this.fetched(path, init);
-    if (status >= 200 && status < 300) return text;
-    const refusal = Refusal.safeParse(jsonOf(text));
-    // A proxy or a crashed handler answers in HTML.
-    const { error_code, message } = refusal.success ? refusal.data : { error_code: 'NO_ERROR_CODE', message: text };
-    throw new MlflowError(status, error_code, message, path.replace(/\?.*/, ''));
+  /** The bytes behind a path whose segments were checked by the caller; undefined where there is nothing. */
+  async bytes(path: string): Promise<Uint8Array | undefined> {
+    const { status, body } = await this.fetched(path, { method: 'GET' });
+    if (status >= 200 && status < 300) return body;
+    if (status === 404) return undefined;
+    throw refusalOf(status, body.toString('utf8'), path);
   }
 
-  private async fetched(path: string, init: RequestInit): Promise<{ status: number; text: string }> {
+  private async request(path: string, init: RequestInit): Promise<string> {
+    const { status, body } = await this.fetched(path, init);
+    const text = body.toString('utf8');
+    if (status >= 200 && status < 300) return text;
+    throw refusalOf(status, text, path);
+  }
+
+  private async fetched(path: string, init: RequestInit): Promise<{ status: number; body: Buffer }> {
     const timeout = AbortSignal.timeout(this.timeoutMs);
     const signal = this.signal === undefined ? timeout : AbortSignal.any([this.signal, timeout]);
     try {
       const response = await fetch(this.url + path, { ...init, signal, redirect: 'error' });
-      return { status: response.status, text: await response.text() };
+      return { status: response.status, body: Buffer.from(await response.arrayBuffer()) };
     } catch (cause) {
       if (this.signal?.aborted) throw cause;
       const mend = 'Start it with `npx perennial up`, or set MLFLOW_TRACKING_URI';
@@ -94,6 +100,13 @@ export class MlflowClient {
     }
   }
 }
+
+const refusalOf = (status: number, text: string, path: string): MlflowError => {
+  const refusal = Refusal.safeParse(jsonOf(text));
+  // A proxy or a crashed handler answers in HTML.
+  const { error_code, message } = refusal.success ? refusal.data : { error_code: 'NO_ERROR_CODE', message: text };
+  return new MlflowError(status, error_code, message, path.replace(/\?.*/, ''));
+};
 
 /** A literal in MLflow's search language, which knows no escapes. `INVALID_INPUT` for text with a quote. */
 export const quoted = (text: string): string => {

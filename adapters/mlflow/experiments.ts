@@ -106,7 +106,8 @@ const findRun = async (mlflow: MlflowClient, request: RunRequest): Promise<Mlflo
 const MOST_METRICS = 900;
 const MOST_PAIRS = 100;
 const LONGEST_PARAM = 6_000;
-const LONGEST_TAG = 8_000;
+/** A tag of a run is cut after this. */
+export const LONGEST_TAG = 8_000;
 
 /**
  * Logs any number of metrics, parameters and tags in batches that MLflow takes (1000 entries, of them 100 parameters and 100 tags).

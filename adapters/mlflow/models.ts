@@ -29,7 +29,8 @@ export interface ModelVersionRequest {
 
 /** MLflow's own column is this wide, and a longer text breaks its insert. */
 const LONGEST_DESCRIPTION = 5_000;
-const cut = (text: string): string =>
+/** A description as MLflow keeps it. */
+export const cutDescription = (text: string): string =>
   text.length <= LONGEST_DESCRIPTION ? text : `${text.slice(0, LONGEST_DESCRIPTION - 1)}…`;
 
 const ModelInfo = z
@@ -92,7 +93,7 @@ export const finishLoggedModel = async (mlflow: MlflowClient, runId: string, mod
 /** A registered model of that name, made if it is absent. */
 export const ensureRegisteredModel = async (mlflow: MlflowClient, name: string, description: string): Promise<void> => {
   try {
-    await mlflow.call('POST', 'registered-models/create', { name, description: cut(description) }, Ignored);
+    await mlflow.call('POST', 'registered-models/create', { name, description: cutDescription(description) }, Ignored);
   } catch (error) {
     if (!(error instanceof MlflowError) || error.errorCode !== 'RESOURCE_ALREADY_EXISTS') throw error;
   }
@@ -114,7 +115,7 @@ export const ensureModelVersion = async (mlflow: MlflowClient, request: ModelVer
       source: `models:/${modelId}`,
       model_id: modelId,
       run_id: runId,
-      description: cut(description),
+      description: cutDescription(description),
       tags: pairs({ ...tags, [KEY_TAG]: key }),
     },
     z.object({ model_version: ModelVersion }),
@@ -178,5 +179,19 @@ export const updateDescription = async (
   version: string,
   description: string,
 ): Promise<void> => {
-  await mlflow.call('PATCH', 'model-versions/update', { name, version, description: cut(description) }, Ignored);
+  await mlflow.call(
+    'PATCH',
+    'model-versions/update',
+    { name, version, description: cutDescription(description) },
+    Ignored,
+  );
+};
+
+/** Replaces a registered model's description. */
+export const updateModelDescription = async (
+  mlflow: MlflowClient,
+  name: string,
+  description: string,
+): Promise<void> => {
+  await mlflow.call('PATCH', 'registered-models/update', { name, description: cutDescription(description) }, Ignored);
 };

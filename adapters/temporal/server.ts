@@ -1,9 +1,10 @@
 // A Temporal development server of our own: where its program comes from, how it runs, whether it answers. For the stack.
+import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { access, chmod, constants, mkdir, rename, rm } from 'node:fs/promises';
 import { arch, platform } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
-import { Readable } from 'node:stream';
+import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
 import { Connection } from '@temporalio/client';
@@ -12,6 +13,15 @@ import { PerennialError } from '../../core/errors.ts';
 
 /** The release of the `temporal` program; newer tags cannot be built by `go install`. */
 export const TEMPORAL_CLI_VERSION = '1.5.1';
+
+/** sha256 of the release's archives, by platform and machine; what has other bytes is not unpacked. */
+const ARCHIVES: Readonly<Record<string, string>> = {
+  linux_amd64: 'ddc95e08b0b076efd4ea9733a3f488eb7d2be875f8834e616cd2a37358b4852d',
+  linux_arm64: 'bd1b0db9f18b051026de8bf6cc1505f2510f14bbb7a8b9a4a91fff46c77454f5',
+  darwin_amd64: 'bbb73e2a31135abe50a1f1cdb35030c42961df618e8ce9c60ae89f201540c5d9',
+  darwin_arm64: 'cca01b7ea35ad56e2a328d9ae596bf716bd22313ef63c7a761c88354457c2415',
+};
+const RELEASES = 'https://github.com/temporalio/cli/releases/download';
 
 export interface TemporalServerPlace {
   /** The SQLite file that holds everything, kept between runs. */
@@ -54,7 +64,8 @@ export const findTemporal = async (cache: string, searchPath: string): Promise<s
 };
 
 /**
- * Gets the `temporal` program into `<cache>/bin`: downloaded, or built where Go is found (2–3 minutes on two cores).
+ * Gets the `temporal` program into `<cache>/bin`: downloaded and held against its pinned hash, or built where Go is found (2–3 minutes
+ * on two cores; Go's checksum database vouches for the sources).
  * @throws PerennialError MISSING_PART that names every way that was tried.
  */
 export const fetchTemporal = async (cache: string, onLine: (line: string) => void): Promise<string> => {
@@ -81,19 +92,46 @@ export const fetchTemporal = async (cache: string, onLine: (line: string) => voi
 
 const download = async (target: string, onLine: (line: string) => void): Promise<void> => {
   const machine = { x64: 'amd64', arm64: 'arm64' }[arch() as string] ?? arch();
-  const address = `https://temporal.download/cli/archive/v${TEMPORAL_CLI_VERSION}?platform=${platform()}&arch=${machine}`;
+  const name = `${platform()}_${machine}`;
+  const pinned = ARCHIVES[name];
+  if (pinned === undefined) throw new Error(`no archive for ${name}`);
   const draft = `${target}.${process.pid}`;
+  const archive = `${draft}.tar.gz`;
   try {
-    const reply = await fetch(address, { signal: AbortSignal.timeout(300_000) });
-    if (!reply.ok || reply.body === null) throw new Error(`HTTP ${reply.status} from temporal.download`);
-    onLine(`reading ${reply.headers.get('content-length') ?? 'an unknown number of'} bytes`);
-    await pipeline(Readable.fromWeb(reply.body as ReadableStream), createWriteStream(`${draft}.tar.gz`));
+    await fetchVerified(
+      `${RELEASES}/v${TEMPORAL_CLI_VERSION}/temporal_cli_${TEMPORAL_CLI_VERSION}_${name}.tar.gz`,
+      archive,
+      pinned,
+      onLine,
+    );
     await mkdir(draft, { recursive: true });
-    await execa('tar', ['-xzf', `${draft}.tar.gz`, '-C', draft, 'temporal']);
+    await execa('tar', ['-xzf', archive, '-C', draft, 'temporal']);
     await install(join(draft, 'temporal'), target);
   } finally {
-    for (const leftover of [draft, `${draft}.tar.gz`]) await rm(leftover, { recursive: true, force: true });
+    for (const leftover of [draft, archive]) await rm(leftover, { recursive: true, force: true });
   }
+};
+
+/** Reads an address into a file. @throws an error where the bytes have another hash; the file is then of no use. */
+export const fetchVerified = async (
+  address: string,
+  file: string,
+  sha256: string,
+  onLine: (line: string) => void,
+): Promise<void> => {
+  const reply = await fetch(address, { signal: AbortSignal.timeout(300_000) });
+  if (!reply.ok || reply.body === null) throw new Error(`HTTP ${reply.status} from ${new URL(address).host}`);
+  onLine(`reading ${reply.headers.get('content-length') ?? 'an unknown number of'} bytes`);
+  const hash = createHash('sha256');
+  const tap = new Transform({
+    transform: (chunk: Buffer, _encoding, done) => {
+      hash.update(chunk);
+      done(null, chunk);
+    },
+  });
+  await pipeline(Readable.fromWeb(reply.body as ReadableStream), tap, createWriteStream(file));
+  const found = hash.digest('hex');
+  if (found !== sha256) throw new Error(`${address} has the sha256 ${found}, not the pinned ${sha256}`);
 };
 
 const build = async (target: string, onLine: (line: string) => void): Promise<void> => {

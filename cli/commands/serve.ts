@@ -1,6 +1,7 @@
 // `perennial serve`: the API of an environment in the foreground, until it is interrupted.
 import type { Command } from 'commander';
-import { loadEnvironment } from '../../environments/environment.ts';
+import { loadEnvironment, requireEnvironment } from '../../environments/environment.ts';
+import { apiPortSettings } from '../../environments/settings.ts';
 import { json } from '../output.ts';
 
 export const register = (program: Command): void => {
@@ -15,10 +16,11 @@ export const register = (program: Command): void => {
       '\nGET /health /models /openapi.json /predict/<model>/<entity> /<env>/<use case>[/<page>] · POST /predict',
     )
     .action(async (options: { env: string; port?: string; json?: boolean }) => {
-      const settings = options.port === undefined ? {} : { PERENNIAL_PORT_API: options.port };
+      const name = requireEnvironment(options.env);
+      const settings = options.port === undefined ? {} : { [apiPortSettings[name]]: options.port };
       // Loaded here, so that the other commands do not pay for the server's libraries.
       const { startApi } = await import('../../serving/server.ts');
-      const api = await startApi(loadEnvironment(options.env, settings));
+      const api = await startApi(loadEnvironment(name, settings));
       if (options.json) json({ url: api.url });
       else console.log(`Answers at ${api.url} · interrupt to stop`);
       await interrupted();

@@ -26,6 +26,7 @@ const stateOf = ({ name, loaded, refused, trouble }: ModelState): Health['models
   model: name,
   version: loaded?.version ?? null,
   package_sha256: loaded?.packageSha256 ?? null,
+  signed_by: loaded?.signedBy ?? null,
   since: loaded?.since ?? null,
   ...(refused && { refused: { ...refused } }),
   ...(trouble !== undefined && { trouble }),

@@ -1,4 +1,4 @@
-// GET /models: which versions answer now, what they foretell, and from which features.
+// GET /models: which versions answer now, who vouches for them, what they foretell, and which ones were refused.
 import type { FastifyInstance } from 'fastify';
 import type { AppDeps } from '../app.ts';
 import { jsonSchema, type Models, Models as ModelsSchema } from '../schemas.ts';
@@ -17,6 +17,7 @@ export const modelsRoute = (app: FastifyInstance, { keeper }: AppDeps): void => 
                 use_case: useCase,
                 version: loaded.version,
                 package_sha256: loaded.packageSha256,
+                signed_by: loaded.signedBy,
                 since: loaded.since,
                 entity: model.signature.entity,
                 meaning: model.signature.output.meaning,
@@ -25,6 +26,7 @@ export const modelsRoute = (app: FastifyInstance, { keeper }: AppDeps): void => 
             ]
           : [],
       ),
+      refused: keeper.states().flatMap(({ name, refused }) => (refused ? [{ model: name, ...refused }] : [])),
     }),
   );
 };

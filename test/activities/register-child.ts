@@ -4,6 +4,7 @@ import { logAndRegister, type RegisterInput } from '../../activities/register.ts
 import { FolderArtifacts } from '../../adapters/artifacts/folder.ts';
 import { MlflowClient } from '../../adapters/mlflow/client.ts';
 import { openPool } from '../../adapters/postgres/pool.ts';
+import { KeyFolder } from '../../adapters/signing/key-folder.ts';
 import { registrationDeps } from './registration-deps.ts';
 
 const Job = z.object({
@@ -17,6 +18,7 @@ const Job = z.object({
   schema: z.string(),
   mlflow: z.string(),
   artifacts: z.string(),
+  keys: z.string(),
   input: z.custom<RegisterInput>(),
   /** Die when this step begins, or after the answer to the writing request of this number. */
   die: z.union([z.string(), z.int(), z.null()]),
@@ -42,6 +44,7 @@ const deps = registrationDeps({
   pool,
   artifacts: new FolderArtifacts(job.artifacts),
   mlflow: new MlflowClient(job.mlflow),
+  keys: new KeyFolder(job.keys, 'dev'),
 });
 await logAndRegister(deps, job.input, {
   signal: new AbortController().signal,

@@ -10,9 +10,10 @@ import { FolderArtifacts } from '../../adapters/artifacts/folder.ts';
 import { storePackage } from '../../adapters/artifacts/model-package.ts';
 import { MlflowClient } from '../../adapters/mlflow/client.ts';
 import { getAlias } from '../../adapters/mlflow/models.ts';
-import { migrate } from '../../adapters/postgres/migrate.ts';
-import { openPool, withConnection } from '../../adapters/postgres/pool.ts';
+import { openPool } from '../../adapters/postgres/pool.ts';
 import { PostgresRegistry } from '../../adapters/postgres/registry.ts';
+import { PostgresSignatures } from '../../adapters/postgres/signatures.ts';
+import { KeyFolder } from '../../adapters/signing/key-folder.ts';
 import { sha256 } from '../../core/commit.ts';
 import type { MetricGate } from '../../core/model.ts';
 import { buildPackage, type ModelParts } from '../../core/model-package.ts';
@@ -28,8 +29,7 @@ let artifacts: FolderArtifacts;
 
 beforeAll(async () => {
   stack = await startTestStack(['postgres', 'mlflow']);
-  const { postgres, schema, root, mlflow: place, artifacts: folder } = stack.environment;
-  await withConnection(postgres, (client) => migrate(client, { schema, directory: join(root, 'migrations') }));
+  const { postgres, schema, mlflow: place, artifacts: folder } = stack.environment;
   pool = openPool(postgres, { max: 30, schema });
   registry = new PostgresRegistry(pool);
   mlflow = new MlflowClient(place.url);
@@ -57,7 +57,10 @@ const frame = (signal = new AbortController().signal) => ({
   lineage: { workflow: 'run-ecommerce', run: 'run-1' },
 });
 const register = (input: RegisterInput, environment = 'dev') =>
-  logAndRegister(registrationDeps({ pool, artifacts, mlflow }, environment), input, frame());
+  logAndRegister(registrationDeps({ pool, artifacts, mlflow, keys: keysOf(environment) }, environment), input, frame());
+const keysOf = (environment: string) => new KeyFolder(join(stack.environment.keys, '..', environment), environment);
+const signatures = async (model: string) =>
+  new PostgresSignatures(pool).of({ model: `ecommerce-intelligence/${model}`, version: 1 });
 const kinds = async (model: string) =>
   (await registry.events(`ecommerce-intelligence/${model}`)).map(({ kind }) => kind);
 const shownAs = (model: string) => getAlias(mlflow, `dev.ecommerce_intelligence.${model}`, 'champion');
@@ -130,7 +133,7 @@ describe('logAndRegister', () => {
     const second = await register(input);
     expect(second).toEqual({ ...first, created: false });
     expect(await count('again')).toEqual({ runs: 1, models: 1, versions: 1 });
-    expect(await kinds('again')).toEqual(['version registered', 'mlflow recorded', 'alias moved']);
+    expect(await kinds('again')).toEqual(['version registered', 'mlflow recorded', 'state moved', 'alias moved']);
   });
 
   it('does it once when asked eight times at once', async () => {
@@ -139,7 +142,8 @@ describe('logAndRegister', () => {
     expect(all.filter(({ created }) => created)).toHaveLength(1);
     expect(new Set(all.map(({ mlflow: address }) => address)).size).toBe(1);
     expect(await count('crowd')).toEqual({ runs: 1, models: 1, versions: 1 });
-    expect(await kinds('crowd')).toEqual(['version registered', 'mlflow recorded', 'alias moved']);
+    expect(await kinds('crowd')).toEqual(['version registered', 'mlflow recorded', 'state moved', 'alias moved']);
+    expect(await signatures('crowd')).toHaveLength(1);
   });
 
   it('refuses what does not beat the champion, says why, and keeps the champion', async () => {
@@ -182,8 +186,8 @@ describe('logAndRegister', () => {
 describe('a kill', () => {
   const run = promisify(execFile);
   const child = async (input: RegisterInput, die: string | number | null): Promise<{ killed: boolean }> => {
-    const { postgres, schema, mlflow: place, artifacts: folder, root } = stack.environment;
-    const job = JSON.stringify({ postgres, schema, mlflow: place.url, artifacts: folder, input, die });
+    const { postgres, schema, mlflow: place, artifacts: folder, keys, root } = stack.environment;
+    const job = JSON.stringify({ postgres, schema, mlflow: place.url, artifacts: folder, keys, input, die });
     const script = join(root, 'test/activities/register-child.ts');
     try {
       await run(process.execPath, ['--import', 'tsx', script, job], { cwd: root });
@@ -194,23 +198,24 @@ describe('a kill', () => {
     }
   };
   /** Steps at whose beginning the process dies; those between them end by a request. */
-  const STEPS = ['version', 'run', 'ids', 'alias', 'alias in MLflow', 'done'];
+  const STEPS = ['version', 'signature', 'run', 'ids', 'alias', 'alias in MLflow', 'done'];
 
   it('at any step, and after any request that MLflow has carried out, leaves one of everything', async () => {
     const straight = await prepared('straight', 0.78);
     expect((await child(straight, null)).killed).toBe(false);
     const input = await prepared('killed', 0.78);
-    for (const step of STEPS.slice(0, 2)) expect([step, (await child(input, step)).killed]).toEqual([step, true]);
+    for (const step of STEPS.slice(0, 3)) expect([step, (await child(input, step)).killed]).toEqual([step, true]);
     // Each attempt gets one request further than the last; what was made before is found and not made again.
     let deaths = 0;
     while ((await child(input, deaths + 1)).killed) deaths++;
     expect(deaths).toBeGreaterThanOrEqual(10);
-    for (const step of STEPS.slice(2)) expect([step, (await child(input, step)).killed]).toEqual([step, true]);
+    for (const step of STEPS.slice(3)) expect([step, (await child(input, step)).killed]).toEqual([step, true]);
     const done = await register(input);
     const undisturbed = await register(straight);
     expect(done).toMatchObject({ version: 1, created: false, champion: true, metrics: undisturbed.metrics });
     expect(await count('killed')).toEqual({ runs: 1, models: 1, versions: 1 });
-    expect(await kinds('killed')).toEqual(['version registered', 'mlflow recorded', 'alias moved']);
+    expect(await kinds('killed')).toEqual(['version registered', 'mlflow recorded', 'state moved', 'alias moved']);
+    expect(await signatures('killed')).toHaveLength(1);
     const [a, b] = await Promise.all([runOf(done.mlflowIds.runId), runOf(undisturbed.mlflowIds.runId)]);
     expect(a.run.data.metrics).toEqual(b.run.data.metrics);
     expect(a.run.inputs.dataset_inputs).toHaveLength(1);

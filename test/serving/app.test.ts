@@ -1,5 +1,6 @@
 // The API's contract: answers with their provenance, cold start, problem documents, pages, and an OpenAPI document that is true.
 import { describe, expect, it } from 'vitest';
+import { PerennialError } from '../../core/errors.ts';
 import { fakeApp, fakeModel } from './fakes.ts';
 
 describe('predict', () => {
@@ -110,12 +111,36 @@ describe('what is loaded', () => {
       status: 'ok',
       environment: 'dev',
       postgres: 'reachable',
-      models: [{ model: 'propensity', version: 7, package_sha256: 'a'.repeat(64), since: '2025-05-02T10:00:00.000Z' }],
+      models: [
+        {
+          model: 'propensity',
+          version: 7,
+          package_sha256: 'a'.repeat(64),
+          signed_by: 'f'.repeat(16),
+          since: '2025-05-02T10:00:00.000Z',
+        },
+      ],
     });
     expect((await app.inject('/models')).json().models[0]).toMatchObject({
       model: 'propensity',
       version: 7,
       entity: 'user_id',
+      signed_by: 'f'.repeat(16),
+    });
+  });
+
+  it('and what was refused, with the reason, beside the last good one', async () => {
+    const { app, keeper, source } = await fakeApp();
+    source.promote(8, 'c'.repeat(64), () => Promise.reject(new PerennialError('NOT_TRUSTED', 'It was never signed')));
+    await keeper.look();
+    const refused = { version: 8, reason: 'It was never signed', at: '2025-05-02T10:00:00.000Z' };
+    expect((await app.inject('/models')).json()).toMatchObject({
+      models: [{ version: 7 }],
+      refused: [{ model: 'propensity', ...refused }],
+    });
+    expect((await app.inject('/health')).json()).toMatchObject({
+      status: 'degraded',
+      models: [{ version: 7, refused }],
     });
   });
 });

@@ -34,6 +34,7 @@ export interface FakeModel extends LoadedModel {
 /** A model that answers with `score`. */
 export const fakeModel = (score: LoadedModel['score']): FakeModel => {
   const model = {
+    signedBy: 'f'.repeat(16),
     view: 'features.customer_daily',
     signature,
     population: { recency_days: 20, preferred_brand: 'acme' },
@@ -50,6 +51,7 @@ export const fakeModel = (score: LoadedModel['score']): FakeModel => {
 export class FakeSource implements ModelSource {
   holder: Champion | undefined;
   down = false;
+  distrust = false;
   readonly loads: string[] = [];
   readonly packages = new Map<string, () => Promise<LoadedModel>>();
 
@@ -60,6 +62,9 @@ export class FakeSource implements ModelSource {
   async champion(): Promise<Champion | undefined> {
     if (this.down) throw new PerennialError('UNAVAILABLE', 'Postgres is away');
     return this.holder;
+  }
+  async trusted(): Promise<void> {
+    if (this.distrust) throw new PerennialError('NOT_TRUSTED', 'The key was revoked');
   }
   async load(_model: string, { packageSha256 }: Champion): Promise<LoadedModel> {
     this.loads.push(packageSha256);

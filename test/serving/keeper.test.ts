@@ -110,6 +110,24 @@ describe('hot swap', () => {
     expect(keeper.states()[0]?.trouble).toMatch(/away/);
   });
 
+  it('lets a model go whose key was revoked while it answered, and takes it back when somebody vouches for it', async () => {
+    const source = new FakeSource();
+    let now = NOW;
+    const model = constant(0.1);
+    source.promote(1, 'good', async () => model);
+    const keeper = keeperOf(source, { now: () => now });
+    await keeper.look();
+    source.distrust = true;
+    await keeper.look();
+    await expect(ask(keeper)).rejects.toThrow(/revoked/);
+    expect(model.closed).toBe(true);
+    expect(keeper.states()[0]).toMatchObject({ refused: { version: 1, reason: 'The key was revoked' } });
+    source.distrust = false;
+    now += 60_000;
+    await keeper.look();
+    expect(await ask(keeper)).toEqual([1, 0.1]);
+  });
+
   it('serves 100 swaps, good and bad, without one failed or wrong answer', async () => {
     const source = new FakeSource();
     source.promote(0, 'p0', async () => constant(0));

@@ -3,11 +3,14 @@ import { readdir, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Pool } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { signVersion } from '../../activities/sign.ts';
 import { FolderArtifacts } from '../../adapters/artifacts/folder.ts';
 import { exportOnnx } from '../../adapters/onnx/export.ts';
 import { PostgresOnlineStore } from '../../adapters/postgres/online-store.ts';
 import { openPool } from '../../adapters/postgres/pool.ts';
 import { PostgresRegistry } from '../../adapters/postgres/registry.ts';
+import { KeyFolder } from '../../adapters/signing/key-folder.ts';
+import { parseManifest } from '../../core/model-package.ts';
 import { type RunningApi, startApi } from '../../serving/server.ts';
 import { stopStack } from '../../workers/stack/index.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
@@ -59,10 +62,12 @@ describe('startApi', () => {
   let stack: TestStack;
   let pool: Pool;
   let api: RunningApi;
+  let keys: KeyFolder;
   beforeAll(async () => {
     stack = await startTestStack(['postgres']);
     const { postgres, schema } = stack.environment;
     pool = openPool(postgres, { max: 4, schema });
+    keys = new KeyFolder(stack.environment.keys, 'dev');
     api = await startApi(stack.environment);
   });
   afterAll(async () => {
@@ -76,7 +81,7 @@ describe('startApi', () => {
   };
 
   /** Registers a package, spoils it if asked, and gives it the alias. */
-  const promote = async (hot: number, rot = false): Promise<number> => {
+  const promote = async (hot: number, { rot = false, signed = true } = {}): Promise<number> => {
     const artifacts = new FolderArtifacts(stack.environment.artifacts);
     const { files, manifestBytes, manifest } = packageOf(exportOnnx(dump(hot), { calibration: signature.calibration }));
     for (const bytes of Object.values(files)) await artifacts.put(bytes);
@@ -94,6 +99,8 @@ describe('startApi', () => {
       ...by,
     });
     const to = made.version.version;
+    if (signed)
+      await signVersion({ pool, keys, settings: { name: 'dev' } }, { ...made, manifest, approver: null, by: 'test' });
     const from = (await registry.champion(served.registered))?.version ?? null;
     await registry.moveAlias({ model: served.registered, alias: 'champion', from, to, operation: `move-${to}`, ...by });
     return to;
@@ -151,7 +158,7 @@ describe('startApi', () => {
     });
     const right = new Map([[1, 2]]);
     for (const hot of [3, 4, 5]) {
-      const version = await promote(hot, hot === 4);
+      const version = await promote(hot, { rot: hot === 4 });
       if (hot !== 4) right.set(version, hot);
       const settled = async () => {
         const [model] = (await get('/health')).body.models;
@@ -170,6 +177,22 @@ describe('startApi', () => {
     expect(new Set(answers.map(({ version }) => version))).toEqual(new Set(right.keys()));
   });
 
+  it('takes no version that nobody signed, says why, and takes it once somebody of standing did', async () => {
+    const version = await promote(6, { signed: false });
+    const refusal = async () => (await get('/health')).body.models[0]?.refused;
+    await expect.poll(refusal, { timeout: 5_000 }).toMatchObject({ version, reason: /never signed/ });
+    expect((await get('/predict/propensity/1')).body.version).toBe(4);
+    const registry = new PostgresRegistry(pool);
+    const unsigned = await registry.champion(served.registered);
+    if (!unsigned) throw new Error('there is a champion');
+    const artifacts = new FolderArtifacts(stack.environment.artifacts);
+    const manifest = parseManifest(await artifacts.get(unsigned.packageSha256));
+    const own = { pool, keys, settings: { name: 'dev' } };
+    await signVersion(own, { version: unsigned, manifest, approver: null, by: 'test' });
+    const answers = async () => (await get('/health')).body.models[0];
+    await expect.poll(answers, { timeout: 10_000 }).toMatchObject({ version, signed_by: keys.signer().keyId });
+  });
+
   it('stays alive without Postgres, with its model in memory, and says what is missing', async () => {
     await stopStack(stack.environment);
     expect(await get('/predict/propensity/1')).toMatchObject({ status: 503, body: { field: 'postgres' } });
@@ -177,7 +200,7 @@ describe('startApi', () => {
       status: 'degraded',
       postgres: 'unreachable',
       models: [
-        { model: 'propensity', version: 4 },
+        { model: 'propensity', version: 5 },
         { model: 'repurchase', version: null },
       ],
     });
