@@ -2,19 +2,18 @@
 import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import pc from 'picocolors';
 import type { Pulse } from '../activities/heartbeat.ts';
-import type { RunProgress, RunSummary } from '../core/run.ts';
-import type { run } from '../workflows/index.ts';
+import type { RunProgress } from '../core/run.ts';
 import type { Part } from '../workflows/stage-board.ts';
 import { count, seconds } from './output.ts';
 
 const EVERY_MS = 500;
 
 /** Resolves with the run's result, rejects with its failure; prints to stderr unless `quiet`. */
-export const follow = async (
+export const follow = async <Result>(
   client: Client,
-  handle: WorkflowHandle<typeof run>,
+  handle: Pick<WorkflowHandle, 'workflowId' | 'query'> & { result(): Promise<Result> },
   quiet: boolean,
-): Promise<RunSummary> => {
+): Promise<Result> => {
   const shown = new Map<string, string>();
   const line = quiet ? { write: () => undefined, clear: () => undefined } : liveLine();
   let over = false;
@@ -35,17 +34,17 @@ export const follow = async (
     const last = quiet ? undefined : await handle.query<RunProgress, []>('progress').catch(ignoreAbsent);
     if (last) printStages(last, shown);
   };
-  const [summary] = await Promise.all([result, watch()]);
-  return summary;
+  const [found] = await Promise.all([result, watch()]);
+  return found;
 };
 
 /** No worker yet, or a query that timed out behind a busy one: the next look will tell. */
-const ignoreAbsent = (error: unknown): undefined => {
+export const ignoreAbsent = (error: unknown): undefined => {
   if (error instanceof Error && !(error instanceof TypeError)) return undefined;
   throw error;
 };
 
-const printStages = ({ stages }: RunProgress, shown: Map<string, string>): void => {
+export const printStages = ({ stages }: RunProgress, shown: Map<string, string>): void => {
   for (const { name, state, note, startedAt, endedAt } of stages) {
     if (state === 'waiting' || shown.get(name) === state || (state === 'running' && shown.has(name))) continue;
     shown.set(name, state);

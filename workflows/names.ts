@@ -9,6 +9,7 @@ export const attributes = {
   stage: defineSearchAttributeKey('PerennialStage', SearchAttributeType.KEYWORD),
   model: defineSearchAttributeKey('PerennialModel', SearchAttributeType.KEYWORD),
   outcome: defineSearchAttributeKey('PerennialOutcome', SearchAttributeType.KEYWORD),
+  needsAction: defineSearchAttributeKey('PerennialNeedsAction', SearchAttributeType.BOOL),
   asOf: defineSearchAttributeKey('PerennialAsOf', SearchAttributeType.DATETIME),
   rows: defineSearchAttributeKey('PerennialRows', SearchAttributeType.INT),
   metric: defineSearchAttributeKey('PerennialMetric', SearchAttributeType.DOUBLE),

@@ -108,6 +108,14 @@ export class PostgresOnlineStore {
     return row && { lastEntity: row.last_entity, rowsDone: Number(row.rows_done), finished: row.finished };
   }
 
+  /** Lets the materialisations of these views begin anew: the lake was brought back to what an earlier one had copied. */
+  async reopen(views: readonly string[]): Promise<void> {
+    await this.pool.query(
+      'update online_watermarks set last_entity = null, rows_done = 0, finished = false where view = any($1::text[])',
+      [views],
+    );
+  }
+
   /** True if the database answers. */
   async reachable(): Promise<boolean> {
     return this.pool.query('select 1').then(

@@ -43,6 +43,8 @@ export const openPool = (
   });
   // The pool has already removed that connection; its next user gets a new one, or the error itself.
   pool.on('error', () => undefined);
+  // A connection that breaks while somebody holds it fails his query; unheard, it would end the process as well.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 };
 
@@ -62,19 +64,20 @@ export const withConnection = async <T>(
   }
 };
 
-/** Creates a database where it is missing. Two callers at once are fine. */
-export const ensureDatabase = async (admin: PostgresAddress, name: string): Promise<void> => {
+/** Creates a database where it is missing, owned by `owner` if given. Two callers at once are fine. */
+export const ensureDatabase = async (admin: PostgresAddress, name: string, owner?: string): Promise<void> => {
   await withConnection(admin, async (client) => {
     const found = await client.query('select 1 from pg_database where datname = $1', [name]);
     if (found.rowCount === 1) return;
     try {
-      await client.query(`create database ${client.escapeIdentifier(name)}`);
+      const owned = owner === undefined ? '' : ` owner ${client.escapeIdentifier(owner)}`;
+      await client.query(`create database ${client.escapeIdentifier(name)}${owned}`);
     } catch (error) {
       if (isDuplicate(error)) return;
       throw new PerennialError('UNAVAILABLE', 'The database could not be created', {
         field: 'database',
         value: name,
-        mend: `Create it by hand, owned by ${admin.user}, or grant that role CREATEDB.`,
+        mend: `Create it by hand, owned by ${owner ?? admin.user}, or grant that role CREATEDB.`,
         cause: error,
       });
     }

@@ -1,8 +1,9 @@
 // The registry's rows as Postgres returns them, and as the product speaks of them.
 import { z } from 'zod';
+import { versionStates } from '../../core/promotion/states.ts';
 
 const Count = z.coerce.number().pipe(z.int());
-const State = z.enum(['pending', 'approved', 'rejected', 'staging', 'production', 'archived']);
+const State = z.enum(versionStates);
 const Json = z.record(z.string(), z.unknown());
 
 const VersionRow = z
@@ -60,7 +61,7 @@ export interface MlflowIds {
   readonly version: string;
 }
 
-export type VersionState = z.infer<typeof State>;
+export type { VersionState } from '../../core/promotion/states.ts';
 export type RegisteredVersion = Readonly<z.infer<typeof VersionRow>>;
 /** Who holds an alias; `revision` counts its moves. */
 export type Holder = Readonly<z.infer<typeof HolderRow>>;

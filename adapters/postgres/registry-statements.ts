@@ -1,6 +1,7 @@
 // The registry's SQL, one statement a function, on a pool or inside a transaction.
 import type { PoolClient } from 'pg';
 import { PerennialError } from '../../core/errors.ts';
+import { type VersionState, versionMayBecome } from '../../core/promotion/states.ts';
 import type { AliasMove, NewVersion } from './registry.ts';
 import {
   eventOf,
@@ -82,6 +83,34 @@ export const setAlias = async (client: PoolClient, { model, alias, to }: AliasMo
     [model, alias, to],
   );
   return Number(rows[0]?.revision);
+};
+
+export interface StateMove {
+  readonly model: string;
+  readonly version: number;
+  readonly to: VersionState;
+  /** Given: a version in any other state is left alone. */
+  readonly from?: VersionState;
+  readonly by: string;
+  readonly why: string;
+}
+
+/** A version's next state with its audit row, inside a transaction. A version that has the state already is left alone. */
+export const moveStateWithin = async (client: PoolClient, move: StateMove): Promise<void> => {
+  const { model, version, to, by, why } = move;
+  const { rows } = await client.query('select * from model_versions where model = $1 and version = $2 for update', [
+    model,
+    version,
+  ]);
+  if (rows.length === 0) throw unknownVersion(move);
+  const { state: before } = versionOf(rows[0]);
+  if (before === to || (move.from !== undefined && before !== move.from)) return;
+  if (!versionMayBecome(before, to)) {
+    const value = `${model} version ${version}`;
+    throw new PerennialError('CONTRACT_BROKEN', `A version that is ${before} cannot become ${to}`, { value });
+  }
+  await client.query('update model_versions set state = $3 where model = $1 and version = $2', [model, version, to]);
+  await record(client, { operation: null, kind: 'state moved', model, version, before, after: to, by, why });
 };
 
 type Entry = Omit<RegistryEvent, 'at' | 'alias' | 'before'> & { alias?: string; before?: string | null };

@@ -11,13 +11,16 @@ import {
   findHolder,
   insertVersion,
   listEvents,
+  moveStateWithin,
   record,
+  type StateMove,
   setAlias,
   unknownVersion,
 } from './registry-statements.ts';
+import { inTransaction } from './transaction.ts';
 
 export type { Holder, MlflowIds, RegisteredVersion, RegistryEvent, VersionState } from './registry-rows.ts';
-export type { Champion } from './registry-statements.ts';
+export type { Champion, StateMove } from './registry-statements.ts';
 
 export interface NewVersion {
   /** `<use case>/<model>`. */
@@ -64,7 +67,7 @@ export class PostgresRegistry {
   async registerVersion(given: NewVersion): Promise<{ version: RegisteredVersion; created: boolean }> {
     const known = await this.byKey(given.key);
     if (known) return { version: sameVersion(known, given), created: false };
-    return this.transaction(async (client) => {
+    return inTransaction(this.pool, async (client) => {
       await client.query('insert into registered_models (model) values ($1) on conflict do nothing', [given.model]);
       // The counter's row lock orders all registrations of a model; what a rival wrote before us is visible to the next statement.
       await client.query('select from registered_models where model = $1 for update', [given.model]);
@@ -86,9 +89,15 @@ export class PostgresRegistry {
     });
   }
 
-  /** Moves an alias if `from` still holds it. Of any number of concurrent moves from one holder exactly one succeeds. */
-  async moveAlias(move: AliasMove): Promise<AliasMoved> {
-    return this.transaction(async (client) => {
+  /**
+   * Moves an alias if `from` still holds it. Of any number of concurrent moves from one holder exactly one succeeds.
+   * `also` happens with the move or not at all.
+   */
+  async moveAlias(
+    move: AliasMove,
+    also: (client: PoolClient) => Promise<unknown> = async () => undefined,
+  ): Promise<AliasMoved> {
+    return inTransaction(this.pool, async (client) => {
       // Orders the moves of one alias, also of one that does not exist yet and so has no row to lock.
       await client.query(
         `select pg_advisory_xact_lock(hashtextextended(current_schema || '/' || $1 || '@' || $2, 0))`,
@@ -112,13 +121,19 @@ export class PostgresRegistry {
         by,
         why,
       });
+      await also(client);
       return { moved: true, repeated: false, revision };
     });
   }
 
+  /** Moves a version to its next state; one that has it already is left alone. `CONTRACT_BROKEN` where that state may not follow. */
+  async moveState(move: StateMove): Promise<void> {
+    await inTransaction(this.pool, (client) => moveStateWithin(client, move));
+  }
+
   /** Notes where MLflow shows a version. Noting the same again changes nothing and is not audited again. */
   async recordMlflow(at: { model: string; version: number; by: string }, ids: MlflowIds): Promise<void> {
-    await this.transaction(async (client) => {
+    await inTransaction(this.pool, async (client) => {
       const { rows } = await client.query('select * from model_versions where model = $1 and version = $2 for update', [
         at.model,
         at.version,
@@ -175,21 +190,6 @@ export class PostgresRegistry {
       await client.query(`select pg_advisory_lock(hashtextextended(current_schema || '!' || $1, 0))`, [name]);
       const result = await work({ champion: (model, alias = 'champion') => findChampion(client, model, alias) });
       await client.query(`select pg_advisory_unlock(hashtextextended(current_schema || '!' || $1, 0))`, [name]);
-      broken = false;
-      return result;
-    } finally {
-      client.release(broken);
-    }
-  }
-
-  private async transaction<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.pool.connect();
-    // A client that failed inside a transaction is thrown away: the server rolls back when its connection closes.
-    let broken = true;
-    try {
-      await client.query('begin');
-      const result = await work(client);
-      await client.query('commit');
       broken = false;
       return result;
     } finally {

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { Trainer } from '../../core/learning/job.ts';
 import { runJob } from './fork.ts';
 import { JudgeResult } from './judge-protocol.ts';
+import { ParityResult } from './parity-protocol.ts';
 import { TrainResult } from './protocol.ts';
 
 const file = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
@@ -10,4 +11,5 @@ const file = (name: string): string => fileURLToPath(new URL(name, import.meta.u
 export const trainer: Trainer = {
   train: (request, options) => runJob({ child: file('./child.ts'), request, result: TrainResult }, options),
   judge: (request, options) => runJob({ child: file('./judge-child.ts'), request, result: JudgeResult }, options),
+  parity: (request, options) => runJob({ child: file('./parity-child.ts'), request, result: ParityResult }, options),
 };

@@ -24,9 +24,9 @@ beforeEach(async () => {
 });
 
 const put = (name: string, sql: string) => writeFile(join(directory, name), sql);
-const run = () => withConnection(stack.environment.postgres, (client) => migrate(client, { schema, directory }));
+const run = () => withConnection(stack.environment.owner, (client) => migrate(client, { schema, directory }));
 const ask = async (sql: string): Promise<unknown[]> => {
-  const pool = openPool(stack.environment.postgres, { max: 1, schema: schema.replaceAll(' ', '\\ ') });
+  const pool = openPool(stack.environment.owner, { max: 1, schema: schema.replaceAll(' ', '\\ ') });
   try {
     return (await pool.query<Record<string, unknown>>(sql)).rows.map((row) => Object.values(row)[0]);
   } finally {
@@ -68,7 +68,7 @@ describe('migrate', () => {
   it('keeps schemas apart', async () => {
     await put('000001_plant.sql', 'create table plant (name text)');
     const other = { schema: 'elsewhere', directory };
-    expect(await withConnection(stack.environment.postgres, (client) => migrate(client, other))).toHaveLength(1);
+    expect(await withConnection(stack.environment.owner, (client) => migrate(client, other))).toHaveLength(1);
     expect(await run()).toHaveLength(1);
   });
 
@@ -86,9 +86,9 @@ describe('migrate', () => {
 
 describe('ensureDatabase', () => {
   it('makes a database once, however many ask', async () => {
-    const { postgres } = stack.environment;
-    await Promise.all(Array.from({ length: 5 }, () => ensureDatabase(postgres, 'odd "name')));
-    const found = await withConnection({ ...postgres, database: 'odd "name' }, (client) => client.query('select 1'));
+    const { owner } = stack.environment;
+    await Promise.all(Array.from({ length: 5 }, () => ensureDatabase(owner, 'odd "name')));
+    const found = await withConnection({ ...owner, database: 'odd "name' }, (client) => client.query('select 1'));
     expect(found.rowCount).toBe(1);
   });
 });

@@ -1,25 +1,25 @@
 // The registry on a real Postgres: one key one version, one holder one winner, one deed one audit row, nothing undone.
-import { join } from 'node:path';
 import type { Pool } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { migrate } from '../../../adapters/postgres/migrate.ts';
-import { openPool, withConnection } from '../../../adapters/postgres/pool.ts';
+import { openPool } from '../../../adapters/postgres/pool.ts';
 import { type AliasMove, type NewVersion, PostgresRegistry } from '../../../adapters/postgres/registry.ts';
 import { startTestStack, type TestStack } from '../../support/stack.ts';
 
 let stack: TestStack;
 let pool: Pool;
+let ownersPool: Pool;
 let registry: PostgresRegistry;
 
 beforeAll(async () => {
   stack = await startTestStack(['postgres']);
-  const { postgres, schema, root } = stack.environment;
-  await withConnection(postgres, (client) => migrate(client, { schema, directory: join(root, 'migrations') }));
+  const { postgres, owner, schema } = stack.environment;
   pool = openPool(postgres, { max: 30, schema });
+  ownersPool = openPool(owner, { max: 1, schema });
   registry = new PostgresRegistry(pool);
 });
 afterAll(async () => {
   await pool?.end();
+  await ownersPool?.end();
   await stack?.stop();
 });
 
@@ -186,8 +186,9 @@ describe('the tables themselves', () => {
     `update model_versions set package_sha256 = '${sha('c')}'`,
     'truncate aliases',
     `delete from aliases where alias = 'champion'`,
-  ])('refuse %s', async (sql) => {
-    await expect(pool.query(sql)).rejects.toMatchObject({ code: expect.stringMatching(/^(23001|0A000)$/) });
+  ])('refuse %s even from their owner, and the service may not try', async (sql) => {
+    await expect(ownersPool.query(sql)).rejects.toMatchObject({ code: expect.stringMatching(/^(23001|0A000)$/) });
+    await expect(pool.query(sql)).rejects.toMatchObject({ code: '42501' });
   });
 
   it.each([

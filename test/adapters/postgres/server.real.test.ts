@@ -16,7 +16,7 @@ it('runs from a private directory, whoever starts it, and leaves nothing behind'
   const stack = await startTestStack(['postgres'], { PERENNIAL_HOME: home });
   const { directory } = await clusterPlace(clusterDirectory(home));
   try {
-    const { rows } = await withConnection(stack.environment.postgres, (client) =>
+    const { rows } = await withConnection(stack.environment.owner, (client) =>
       client.query<{ data_directory: string }>('show data_directory'),
     );
     expect(rows[0]?.data_directory).toBe(directory);
