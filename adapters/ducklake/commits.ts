@@ -1,11 +1,26 @@
 // The lake's own memory of what was committed, read from the catalog in Postgres: by key, by table, under one lock.
 import type pg from 'pg';
 import { z } from 'zod';
-import type { Commit, CommitRequest } from '../../core/commit.ts';
+import type { Commit, CommitRequest, Write } from '../../core/commit.ts';
+import type { Head } from '../../core/data-tag.ts';
+import { type Rollback, stands } from '../../core/rollback.ts';
 import { identifier } from '../../core/sql.ts';
 import type { TableName } from '../../core/table.ts';
+import { logOf } from './kept-commits.ts';
 
-const Extra = z.looseObject({ key: z.string(), tables: z.record(z.string(), z.object({ rows: z.number() })) });
+const Json = z.record(z.string(), z.unknown());
+/** `restored`, `key` and `extra` are there where a rollback wrote the table; see `Restored`. */
+const Entry = z.object({
+  rows: z.number(),
+  restored: z.number().nullable().optional(),
+  key: z.string().optional(),
+  extra: Json.optional(),
+});
+const Extra = z.looseObject({ key: z.string(), tables: z.record(z.string(), Entry) });
+
+/** What a commit records of a write that restores. */
+export const restoredEntry = ({ restores }: Write): Partial<z.infer<typeof Entry>> =>
+  restores === undefined ? {} : { restored: restores.snapshot, ...restores.as };
 
 /** Class of the advisory locks; the catalog's name is the object. */
 const LOCK_CLASS = 0x1a4e;
@@ -19,12 +34,42 @@ export class Commits {
     this.schema = metadataSchema;
   }
 
-  find(key: string): Promise<Commit | undefined> {
-    return this.newest(`commit_extra_info::jsonb ->> 'key' = $1`, key);
+  /** The newest commit that carries the key and still stands: what a rollback took back counts as never done. */
+  async find(key: string): Promise<Commit | undefined> {
+    const found = await this.everMatching(`commit_extra_info ->> 'key' = $1`, [key]);
+    if (found.length === 0) return undefined;
+    const rollbacks = await this.rollbacks();
+    return found
+      .map((row) => commitOf(row))
+      .find(({ snapshot, tables }) => Object.keys(tables).every((table) => stands(table, snapshot, rollbacks)));
   }
 
-  head(table: TableName): Promise<Commit | undefined> {
-    return this.newest(`commit_extra_info::jsonb -> 'tables' ? $1`, table);
+  /** The newest commit that wrote the table; where that was a rollback, under the key and lineage of what it restored. */
+  async head(table: TableName): Promise<Commit | undefined> {
+    const [row] = await this.matching(`commit_extra_info::jsonb -> 'tables' ? $1`, [table], 1);
+    return row && commitOf(row, table);
+  }
+
+  /** The commit at a snapshot, as the head that it then was of the table. */
+  async at(table: TableName, snapshot: number): Promise<Commit | undefined> {
+    const wrote = `commit_extra_info::jsonb -> 'tables' ? $1 and snapshot_id = $2`;
+    const [row] = await this.matching(wrote, [table, snapshot]);
+    return row && commitOf(row, table);
+  }
+
+  /** Where every table stands, at one moment. */
+  async heads(): Promise<Head[]> {
+    const { rows } = await this.pool.query<{ table: string; snapshot: string; commit_extra_info: string }>(
+      `select distinct on (name) name as table, snapshot_id as snapshot, commit_extra_info
+       from ${this.changes}, jsonb_object_keys(commit_extra_info::jsonb -> 'tables') as name
+       where commit_extra_info is not null order by name, snapshot_id desc`,
+    );
+    return rows.map((row) => {
+      const { tables, key } = Extra.parse(JSON.parse(row.commit_extra_info));
+      const own = tables[row.table];
+      const restored = own?.restored === undefined ? {} : { restored: own.restored };
+      return { table: row.table as TableName, snapshot: Number(row.snapshot), key: own?.key ?? key, ...restored };
+    });
   }
 
   /** The earlier commit that makes this request superfluous. */
@@ -46,12 +91,11 @@ export class Commits {
     }
   }
 
-  /** All commits, the newest first. */
+  /** All commits, the newest first; also those whose snapshots have expired. */
   async list(limit = 100): Promise<(Commit & { readonly at: string; readonly message: string })[]> {
     const found = await this.pool.query(
-      `select c.snapshot_id, c.commit_message, c.commit_extra_info, s.snapshot_time
-       from ${identifier(this.schema)}.ducklake_snapshot_changes c join ${identifier(this.schema)}.ducklake_snapshot s using (snapshot_id)
-       where c.commit_extra_info is not null order by c.snapshot_id desc limit $1`,
+      `select snapshot_id, commit_message, commit_extra_info::text, snapshot_time
+       from ${await logOf(this.pool, this.schema)} order by snapshot_id desc limit $1`,
       [limit],
     );
     return found.rows.map((row) => ({
@@ -61,17 +105,59 @@ export class Commits {
     }));
   }
 
-  private async newest(condition: string, value: string): Promise<Commit | undefined> {
-    const found = await this.pool.query(
-      `select snapshot_id, commit_extra_info from ${identifier(this.schema)}.ducklake_snapshot_changes
-       where commit_extra_info is not null and ${condition} order by snapshot_id desc limit 1`,
-      [value],
+  private get changes(): string {
+    return `${identifier(this.schema)}.ducklake_snapshot_changes`;
+  }
+
+  private async rollbacks(): Promise<Rollback[]> {
+    const rows = await this.everMatching(`commit_extra_info ? 'rollback'`, []);
+    return rows.map((row) => {
+      const { tables } = Extra.parse(JSON.parse(row.commit_extra_info));
+      const to = Object.entries(tables).map(([table, { restored = null }]) => [table, restored]);
+      return { snapshot: Number(row.snapshot_id), to: Object.fromEntries(to) };
+    });
+  }
+
+  /** The newest first, of all there ever were. */
+  private async everMatching(condition: string, values: readonly string[]): Promise<Row[]> {
+    const log = await logOf(this.pool, this.schema);
+    const { rows } = await this.pool.query<Row>(
+      `select snapshot_id, commit_extra_info::text from ${log} where ${condition} order by snapshot_id desc`,
+      [...values],
     );
-    return found.rows[0] === undefined ? undefined : commitOf(found.rows[0]);
+    return rows;
+  }
+
+  /** The newest first, of those whose snapshots are there: where a table stands is never expired. */
+  private async matching(
+    condition: string,
+    values: readonly (string | number)[],
+    limit: number | null = null,
+  ): Promise<Row[]> {
+    const found = await this.pool.query<Row>(
+      `select snapshot_id, commit_extra_info from ${this.changes}
+       where commit_extra_info is not null and ${condition} order by snapshot_id desc limit $${values.length + 1}`,
+      [...values, limit],
+    );
+    return found.rows;
   }
 }
 
-const commitOf = (row: { snapshot_id: unknown; commit_extra_info: string }): Commit => {
+interface Row {
+  readonly snapshot_id: unknown;
+  readonly commit_extra_info: string;
+}
+
+/** As the whole commit, or as the head of one of its tables. */
+const commitOf = (row: Row, table?: TableName): Commit => {
   const extra = Extra.parse(JSON.parse(row.commit_extra_info));
-  return { snapshot: Number(row.snapshot_id), key: extra.key, tables: extra.tables, extra, reused: true };
+  const own = table === undefined ? undefined : extra.tables[table];
+  const { key = extra.key, extra: restored } = own ?? {};
+  return {
+    snapshot: Number(row.snapshot_id),
+    key,
+    tables: extra.tables,
+    extra: restored === undefined ? extra : { ...extra, ...restored },
+    reused: true,
+  };
 };

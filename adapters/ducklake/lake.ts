@@ -8,7 +8,7 @@ import type { Commit, CommitRequest, Write } from '../../core/commit.ts';
 import { PerennialError } from '../../core/errors.ts';
 import { identifier, literal, qualified, type SqlSession } from '../../core/sql.ts';
 import type { TableName } from '../../core/table.ts';
-import { Commits } from './commits.ts';
+import { Commits, restoredEntry } from './commits.ts';
 
 export interface LakeOptions<Session extends SqlSession> {
   readonly db: Session;
@@ -104,8 +104,7 @@ export class Lake<Session extends SqlSession = SqlSession> {
   /** Writes a select to a Parquet file in the table's own folder, outside any transaction. Nobody sees it before `commit`. */
   async stage(table: TableName, select: string): Promise<Staged> {
     const file = await this.stagingFile(table);
-    await this.db.run(`copy (${select}) to ${literal(file)} ${PARQUET}`);
-    return { file, rows: await this.db.number(`select num_rows from parquet_file_metadata(${literal(file)})`) };
+    return { file, rows: await this.db.number(`copy (${select}) to ${literal(file)} ${PARQUET}`) };
   }
 
   /** A fresh path in the table's folder: two attempts never share one. */
@@ -152,14 +151,16 @@ export class Lake<Session extends SqlSession = SqlSession> {
   private async transact(request: CommitRequest): Promise<Commit['tables']> {
     const { db } = this;
     const counts: Record<string, { rows: number }> = {};
+    const rows = await this.rowsByFile(request.writes.flatMap(({ files }) => files));
     for (const write of request.writes) {
-      counts[write.table] = { rows: await this.rowsIn(write.files) };
+      const total = write.files.reduce((sum, file) => sum + (rows.get(file) ?? 0), 0);
+      counts[write.table] = { rows: total, ...restoredEntry(write) };
       await db.run(`create schema if not exists ${CATALOG}.${identifier(write.table.split('.')[0] ?? '')}`);
     }
     const extra = { ...request.extra, key: request.key, tables: counts };
     await db.run('begin');
     try {
-      for (const write of request.writes) await this.apply(write, request.key);
+      for (const write of request.writes) await this.apply(write, rows, write.restores?.as?.key ?? request.key);
       await db.run(
         `call ${CATALOG}.set_commit_message('perennial', ${literal(request.message)}, extra_info => ${literal(JSON.stringify(extra))})`,
       );
@@ -172,14 +173,16 @@ export class Lake<Session extends SqlSession = SqlSession> {
     return counts;
   }
 
-  private async rowsIn(files: readonly string[]): Promise<number> {
-    if (files.length === 0) return 0;
-    return this.db.number(
-      `select coalesce(sum(num_rows), 0)::bigint from parquet_file_metadata([${files.map(literal).join()}])`,
+  /** What is in the files themselves, whoever staged them. */
+  private async rowsByFile(files: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    if (files.length === 0) return new Map();
+    const found = await this.db.rows(
+      `select file_name, num_rows from parquet_file_metadata([${files.map(literal).join()}])`,
     );
+    return new Map(found.map(({ file_name, num_rows }) => [String(file_name), Number(num_rows)]));
   }
 
-  private async apply({ table, files, replace }: Write, key: string): Promise<void> {
+  private async apply({ table, files, replace }: Write, rows: ReadonlyMap<string, number>, key: string): Promise<void> {
     const [layer = '', name = ''] = table.split('.');
     const target = `${CATALOG}.${qualified(table)}`;
     const [first] = files;
@@ -193,8 +196,7 @@ export class Lake<Session extends SqlSession = SqlSession> {
       await this.db.run(`delete from ${target} where ${replace.where}`);
     }
     for (const file of files) {
-      const rows = await this.rowsIn([file]);
-      if (rows === 0) continue;
+      if (rows.get(file) === 0) continue;
       const added = `${literal(name)}, ${literal(file)}, schema => ${literal(layer)}`;
       await this.db.run(`call ducklake_add_data_files('${CATALOG}', ${added})`);
     }
@@ -216,10 +218,12 @@ export class Lake<Session extends SqlSession = SqlSession> {
    */
   async digest(table: TableName, snapshot: number, without: readonly string[] = []): Promise<string> {
     const columns = without.length === 0 ? '*' : `* exclude (${without.map(identifier).join()})`;
-    const [row] = await this.db.rows(
-      `select count(*)::varchar || '-' || coalesce(bit_xor(md5_number(to_json(r)::varchar)), 0)::varchar as digest
-       from (select ${columns} from ${CATALOG}.${qualified(table)} at (version => ${snapshot})) r`,
-    );
+    const at = `${CATALOG}.${qualified(table)} at (version => ${snapshot})`;
+    const [row] = await this.db.rows(digestSql(`(select ${columns} from ${at})`));
     return String(row?.digest);
   }
 }
+
+/** A select of one row, the fingerprint of a relation; see `digest`. */
+export const digestSql = (relation: string): string =>
+  `select count(*)::varchar || '-' || coalesce(bit_xor(md5_number(to_json(r)::varchar)), 0)::varchar as digest from ${relation} r`;

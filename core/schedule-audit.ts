@@ -1,0 +1,145 @@
+// What became of every time at which a schedule ought to have started something: no time may simply be missing. Pure; the evidence
+// comes from Temporal. For `perennial schedules audit`.
+import type { Schedule } from './schedule.ts';
+
+export interface ScheduledRun {
+  readonly workflowId: string;
+  /** The time that it stands for, before jitter; milliseconds, as all times here. */
+  readonly nominal: number;
+  readonly startedAt: number;
+  /** Null while it is open. */
+  readonly closedAt: number | null;
+  readonly failed: boolean;
+}
+
+/** A moment at which the schedule became paused, or awake. */
+export interface PauseEvent {
+  readonly at: number;
+  readonly paused: boolean;
+}
+
+export interface Evidence {
+  /** Start times that follow from the spec, jitter included; ascending. */
+  readonly expected: readonly number[];
+  readonly runs: readonly ScheduledRun[];
+  /** Moments at which the scheduler is known to have worked, ascending; undefined where the server does not say. */
+  readonly wakes: readonly number[] | undefined;
+  /** As far as anybody ordered them. */
+  readonly pauses: readonly PauseEvent[];
+  readonly pausedNow: boolean;
+  readonly now: number;
+}
+
+export const fates = [
+  'ran',
+  'buffered',
+  'skipped: overlap',
+  'missed: catch-up',
+  'paused',
+  'due',
+  'unexplained',
+] as const;
+export type Fate = (typeof fates)[number];
+
+export interface Judged {
+  readonly at: number;
+  readonly fate: Fate;
+  /** The run that stands for this time, or the one in its way. */
+  readonly run: string | null;
+  /** Seconds between the time and the start of its run. */
+  readonly lateSeconds: number | null;
+}
+
+/** A scheduler gets to a time within moments, or it is away. */
+const PROMPT_MS = 30_000;
+/** How long after a run has closed the scheduler may still take it for open. */
+const NOTICE_MS = 3_000;
+
+/** One verdict per expected time, in their order. */
+export const judgeTimes = (
+  { overlap, catchUpSeconds, jitterSeconds }: Pick<Schedule, 'overlap' | 'catchUpSeconds' | 'jitterSeconds'>,
+  evidence: Evidence,
+): readonly Judged[] => {
+  const asleep = pauseIntervals(evidence);
+  const taken = assign(evidence, Math.max(jitterSeconds, 1) * 1_000);
+  const judged: Judged[] = [];
+  for (const at of evidence.expected) {
+    const run = taken.get(at);
+    if (run)
+      judged.push({ at, fate: 'ran', run: run.workflowId, lateSeconds: Math.max(0, run.startedAt - at) / 1_000 });
+    else judged.push({ at, ...absence(at), lateSeconds: null });
+  }
+  return judged;
+
+  function absence(at: number): Pick<Judged, 'fate' | 'run'> {
+    const seen = firstAfter(at, evidence);
+    // Times of a pause are dropped, and so is whatever the scheduler gets to during one.
+    const dropped = (moment: number) => asleep.some(({ from, to }) => from <= moment && moment < to);
+    if (dropped(at) || (seen !== undefined && dropped(seen))) return { fate: 'paused', run: null };
+    if (seen !== undefined && seen - at > catchUpSeconds * 1_000) return { fate: 'missed: catch-up', run: null };
+    const other = seen === undefined ? undefined : inTheWay(at, seen, evidence);
+    if (seen !== undefined && other && waits(at, seen)) return { fate: 'buffered', run: other.workflowId };
+    if (other) return { fate: 'skipped: overlap', run: other.workflowId };
+    return { fate: evidence.now - at <= PROMPT_MS ? 'due' : 'unexplained', run: null };
+  }
+
+  /** Whether a time without a run is still kept for later: it came after the run that is open now was taken from the buffer. */
+  function waits(at: number, seen: number): boolean {
+    const latest = evidence.runs.toSorted((a, b) => a.startedAt - b.startedAt).at(-1);
+    if (!overlap.startsWith('buffer') || latest?.closedAt !== null || at < latest.nominal) return false;
+    if (overlap === 'buffer-all') return true;
+    const dealtWith = firstAfter(latest.nominal, evidence) ?? latest.startedAt;
+    const atOnce = inTheWay(latest.nominal, dealtWith, evidence) === undefined;
+    const free = seen >= latest.startedAt || (atOnce && seen === dealtWith);
+    return free && !judged.some(({ fate }) => fate === 'buffered');
+  }
+};
+
+/** Each run to the expected time that its nominal time, put off by jitter, became. */
+const assign = ({ expected, runs }: Evidence, jitterMs: number): Map<number, ScheduledRun> => {
+  const taken = new Map<number, ScheduledRun>();
+  for (const run of runs) {
+    const at = expected.find((time) => time >= run.nominal && time <= run.nominal + jitterMs && !taken.has(time));
+    if (at !== undefined) taken.set(at, run);
+  }
+  return taken;
+};
+
+/** When the scheduler first worked after a time: then it dealt with it. */
+const firstAfter = (at: number, { wakes, runs }: Evidence): number | undefined => {
+  const moments = wakes ?? runs.map(({ startedAt }) => startedAt).sort((a, b) => a - b);
+  return moments.find((moment) => moment >= at);
+};
+
+/** A run for an earlier time that was open when this one was dealt with, or was taken to be; the last of them. */
+const inTheWay = (at: number, seen: number, { runs, wakes }: Evidence): ScheduledRun | undefined =>
+  runs.findLast(({ nominal, startedAt, closedAt }) => {
+    if (nominal >= at || startedAt > seen + PROMPT_MS) return false;
+    if (closedAt === null || closedAt + NOTICE_MS >= at) return true;
+    // It cannot have been told of the end before it worked again.
+    return wakes !== undefined && !wakes.some((wake) => closedAt <= wake && wake < seen);
+  });
+
+const pauseIntervals = (evidence: Evidence): { from: number; to: number }[] => {
+  const intervals: { from: number; to: number }[] = [];
+  let from: number | undefined;
+  for (const { at, paused } of [...evidence.pauses].sort((a, b) => a.at - b.at)) {
+    if (paused) from ??= at;
+    else {
+      const since = from ?? lastFailure(evidence, at);
+      if (since !== undefined) intervals.push({ from: since, to: at });
+      from = undefined;
+    }
+  }
+  const since = evidence.pausedNow ? (from ?? lastFailure(evidence, evidence.now)) : undefined;
+  if (since !== undefined) intervals.push({ from: since, to: Number.POSITIVE_INFINITY });
+  return intervals;
+};
+
+/** A pause that nobody ordered came from a run that failed. */
+const lastFailure = ({ runs }: Evidence, before: number): number | undefined => {
+  const failures = runs.flatMap(({ failed, closedAt }) =>
+    failed && closedAt !== null && closedAt < before ? closedAt : [],
+  );
+  return failures.length === 0 ? undefined : Math.max(...failures);
+};
