@@ -1,8 +1,11 @@
 // What activities are given: settings and tools, chosen once by the worker. No activity reads the environment or opens a server itself.
 import type pg from 'pg';
 import type { MlflowClient } from '../adapters/mlflow/client.ts';
+import type { PostgresRegistry } from '../adapters/postgres/registry.ts';
 import type { ArtifactStore } from '../core/artifact.ts';
 import type { Trainer } from '../core/learning/job.ts';
+import type { PromotionPolicy } from '../core/promotion/policy.ts';
+import type { SigningKeys } from '../core/signed-manifest.ts';
 import type { UseCase } from '../core/use-case.ts';
 
 export interface Settings {
@@ -27,6 +30,16 @@ export interface Settings {
 /** Where a test may kill the process: an activity's labelled points. Does nothing in production. */
 export type CrashPoint = (point: 'before-write' | 'after-write' | 'after-commit') => void;
 
+/** The environment that promotions come from, as far as this one may look into it: which versions there are, and their bytes. */
+export interface Lower {
+  readonly name: string;
+  readonly registry: Pick<PostgresRegistry, 'champion' | 'versions'>;
+  readonly artifacts: Pick<ArtifactStore, 'get'>;
+  /** Prefix of its model names in MLflow. */
+  readonly mlflowPrefix: string;
+  close(): Promise<void>;
+}
+
 export interface Deps {
   readonly settings: Settings;
   readonly pool: pg.Pool;
@@ -35,6 +48,12 @@ export interface Deps {
   readonly useCases: readonly UseCase[];
   readonly trainer: Trainer;
   readonly crash: CrashPoint;
+  /** This environment's: what signs its model versions, and whose signatures count. */
+  readonly keys: SigningKeys;
+  /** What must be true of whatever is promoted into this environment. */
+  readonly policy: PromotionPolicy;
+  /** None below the lowest. */
+  readonly lower?: Lower;
 }
 
 /** How far a long step has come; shown in the terminal and in the pending activity's heartbeat. */

@@ -31,7 +31,7 @@ export interface Subject {
   readonly view: FeatureView;
 }
 
-export const subjectOf = (plan: Plan, name: string): Subject => {
+export const subjectOf = (plan: Pick<Plan, 'models' | 'featureViews'>, name: string): Subject => {
   const model = plan.models.find((candidate) => candidate.name === name);
   const view = plan.featureViews.find((candidate) => candidate.name === model?.featureView);
   if (model && view) return { model, view };

@@ -17,12 +17,15 @@ export const runInput = z.strictObject({
   seed: z.int().min(0).max(2_147_483_647).default(42),
   truth: z.string().min(1).optional(),
   knownAt: z.iso.datetime().optional(),
+  tag: z.string().min(1).optional(),
+  train: z.boolean().optional(),
   lostAfterSeconds: z.int().min(2).max(3_600).optional(),
 });
 
 export type CheckedInput = z.output<typeof runInput>;
 
 const EXAMPLE = { useCase: 'ecommerce-intelligence', path: '/data/events/*.csv', asOf: '2019-12-01', seed: 42 };
+const TAGGED = { path: ['tag'], error: 'a run from a tag ingests nothing: leave out path' };
 /** Rows of the sample that a run with no data at all generates for itself. */
 const SAMPLE_ROWS = 100_000;
 
@@ -31,7 +34,7 @@ export const createInputActivities = (deps: Deps) => ({
     framed(deps.crash, async ({ signal, onProgress }) => {
       const checked = parseInput(input);
       useCaseNamed(deps.useCases, checked.useCase);
-      if (checked.path !== undefined || (await lakeHasData(deps, signal))) return checked;
+      if (checked.path !== undefined || checked.tag !== undefined || (await lakeHasData(deps, signal))) return checked;
       const out = path.join(deps.settings.stage, `sample-${checked.useCase}-${checked.seed}`);
       await generateEvents({ rows: SAMPLE_ROWS, seed: checked.seed, out, format: 'csv' }, { signal, onProgress });
       return { ...checked, path: path.join(out, 'events-*.csv'), source: 'clickstream' };
@@ -39,7 +42,9 @@ export const createInputActivities = (deps: Deps) => ({
 });
 
 export const parseInput = (input: unknown): CheckedInput => {
-  const parsed = runInput.safeParse(input ?? {});
+  const parsed = runInput
+    .refine(({ path: files, tag }) => files === undefined || tag === undefined, TAGGED)
+    .safeParse(input ?? {});
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map(({ path: where, message }) => `${where.join('.') || 'input'}: ${message}`);
   throw new PerennialError('INVALID_INPUT', problems.join('; '), {

@@ -7,12 +7,19 @@ import { contentKey, type Pin } from '../core/commit.ts';
 import { PerennialError } from '../core/errors.ts';
 import type { Judgement } from '../core/learning/job.ts';
 import { modelCard } from '../core/model-card.ts';
-import { allFigures, buildPackage, flatFigures, type Lineage, type Signature } from '../core/model-package.ts';
+import {
+  allFigures,
+  buildPackage,
+  flatFigures,
+  type Lineage,
+  type ModelParts,
+  type Signature,
+} from '../core/model-package.ts';
 import type { Plan } from '../core/plan.ts';
 import { populationSql } from '../core/population.ts';
 import { identifier, type JsonRow, literal } from '../core/sql.ts';
 import type { Deps } from './deps.ts';
-import { extra, isCategorical, pinOf, readExamples, type Subject, subjectOf } from './examples.ts';
+import { extra, isCategorical, pinOf, readExamples, type Subject, subjectOf, type Tables } from './examples.ts';
 import { type Frame, framed } from './heartbeat.ts';
 import { withLake } from './lake-session.ts';
 import { readPlan } from './plan.ts';
@@ -65,7 +72,28 @@ const judgeModel = async (
   frame: Frame,
 ): Promise<JudgedModel> => {
   const folder = path.join(deps.settings.stage, 'judge', key.slice(0, 16));
-  const { population, ...rows } = await writeRows(deps, subject, request, folder, frame);
+  const rows = await withLake(deps, frame.signal, async (lake) => {
+    await lake.pin([pinOf(request.pins, subject.view.table), pinOf(request.pins, subject.model.label.table)]);
+    return judgingRows(lake, subject, request, folder, frame);
+  });
+  const judged = await judgeRows(deps, plan, subject, request, rows, folder, frame);
+  const { files, manifestBytes } = buildPackage(judged.parts);
+  for (const bytes of Object.values(files)) await deps.artifacts.put(bytes);
+  const packed = await deps.artifacts.put(manifestBytes);
+  await rm(folder, { recursive: true, force: true });
+  return { package: packed, metrics: metricsOf(judged.judgement), key };
+};
+
+/** The model's figures, and all that its package is made of. The folder holds the child's files; the caller clears it. */
+export const judgeRows = async (
+  deps: Deps,
+  plan: Plan,
+  subject: Subject,
+  request: JudgeRequest,
+  { population, ...rows }: JudgingFiles,
+  folder: string,
+  frame: Pick<Frame, 'signal' | 'onProgress'>,
+): Promise<{ judgement: Judgement; parts: ModelParts }> => {
   const modelPath = path.join(folder, 'model.txt');
   const text = await deps.artifacts.get(request.trained.text.sha256);
   await writeFile(modelPath, text);
@@ -86,45 +114,50 @@ const judgeModel = async (
     frame,
   );
   requireParity(subject, judgement);
-  const packed = await pack(deps, plan, subject, request, { ...judgement, population }, text.toString('utf8'));
-  await rm(folder, { recursive: true, force: true });
-  return { package: packed, metrics: metricsOf(judgement), key };
+  const found = { ...judgement, population };
+  return { judgement, parts: await partsOf(deps, plan, subject, request, found, text.toString('utf8')) };
 };
 
-/** The rows of the calibration and the test cut, on disk for the child. */
-const writeRows = (deps: Deps, subject: Subject, request: JudgeRequest, folder: string, frame: Frame) =>
-  withLake(deps, frame.signal, async (lake) => {
-    const { model, view } = subject;
-    const { calibrate, test } = request.moments.split;
-    await lake.pin([pinOf(request.pins, view.table), pinOf(request.pins, model.label.table)]);
-    const label = `l.${model.label.column}`;
-    const read = (cut: string, extras: readonly string[], join = '') =>
-      readExamples(
-        lake,
-        subject,
-        { cuts: [cut], dictionaries: request.trained.dictionaries, extras, labelled: true, join },
-        frame.onProgress,
-      );
-    const oracle = await oracleFile(request.truth, test);
-    const join =
-      oracle === undefined
-        ? ''
-        : `left join read_parquet(${literal(oracle)}) o on o.user_id::varchar = f.${identifier(view.entity)}::varchar`;
-    const ceiling = oracle === undefined ? [] : ['o.probability'];
-    const early = await read(calibrate, [label]);
-    const late = await read(test, [label, model.baseline.score, ...ceiling], join);
-    const calibrated = { matrix: early.values, labels: extra(early, 0) };
-    const tested = { matrix: late.values, labels: extra(late, 0), baseline: extra(late, 1) };
-    const [population = {}] = await lake.db.rows(populationSql(view.table, view.features, test));
-    // A truth that does not know every tested user (other data came in beside the generated) is no ceiling for them.
-    const ceiled = oracle !== undefined && !extra(late, 2).some(Number.isNaN);
-    const planted = ceiled ? await writeFiles(path.join(folder, 'truth'), { oracle: extra(late, 2) }) : {};
-    return {
-      population,
-      calibrate: { rows: early.rows, ...(await writeFiles(path.join(folder, 'calibrate'), calibrated)) },
-      test: { rows: late.rows, cut: test, ...(await writeFiles(path.join(folder, 'test'), tested)), ...planted },
-    };
-  });
+export type JudgingFiles = Awaited<ReturnType<typeof judgingRows>>;
+
+/** The rows of the calibration and the test cut, on disk for the child, from tables that are readable by name. */
+export const judgingRows = async (
+  lake: Tables,
+  subject: Subject,
+  request: Pick<JudgeRequest, 'moments' | 'trained' | 'truth'>,
+  folder: string,
+  { onProgress }: Pick<Frame, 'onProgress'>,
+) => {
+  const { model, view } = subject;
+  const { calibrate, test } = request.moments.split;
+  const label = `l.${model.label.column}`;
+  const read = (cut: string, extras: readonly string[], join = '') =>
+    readExamples(
+      lake,
+      subject,
+      { cuts: [cut], dictionaries: request.trained.dictionaries, extras, labelled: true, join },
+      onProgress,
+    );
+  const oracle = await oracleFile(request.truth, test);
+  const join =
+    oracle === undefined
+      ? ''
+      : `left join read_parquet(${literal(oracle)}) o on o.user_id::varchar = f.${identifier(view.entity)}::varchar`;
+  const ceiling = oracle === undefined ? [] : ['o.probability'];
+  const early = await read(calibrate, [label]);
+  const late = await read(test, [label, model.baseline.score, ...ceiling], join);
+  const calibrated = { matrix: early.values, labels: extra(early, 0) };
+  const tested = { matrix: late.values, labels: extra(late, 0), baseline: extra(late, 1) };
+  const [population = {}] = await lake.db.rows(populationSql(view.table, view.features, test));
+  // A truth that does not know every tested user (other data came in beside the generated) is no ceiling for them.
+  const ceiled = oracle !== undefined && !extra(late, 2).some(Number.isNaN);
+  const planted = ceiled ? await writeFiles(path.join(folder, 'truth'), { oracle: extra(late, 2) }) : {};
+  return {
+    population,
+    calibrate: { rows: early.rows, ...(await writeFiles(path.join(folder, 'calibrate'), calibrated)) },
+    test: { rows: late.rows, cut: test, ...(await writeFiles(path.join(folder, 'test'), tested)), ...planted },
+  };
+};
 
 const oracleFile = async (truth: string | undefined, cut: string): Promise<string | undefined> => {
   if (truth === undefined) return undefined;
@@ -148,14 +181,14 @@ const requireParity = ({ model }: Subject, { parity }: Judgement): void => {
   );
 };
 
-const pack = async (
+const partsOf = async (
   deps: Deps,
   plan: Plan,
   subject: Subject,
   request: JudgeRequest,
   judgement: Judgement & Typical,
   nativeText: string,
-): Promise<ArtifactRef> => {
+): Promise<ModelParts> => {
   const parts = {
     useCase: plan.useCase,
     model: subject.model.name,
@@ -165,12 +198,7 @@ const pack = async (
     evaluation: judgement.evaluation,
     lineage: lineageOf(deps, plan, subject, request),
   };
-  const { files, manifestBytes } = buildPackage({
-    ...parts,
-    card: modelCard({ ...parts, question: subject.model.question, parity: judgement.parity }),
-  });
-  for (const bytes of Object.values(files)) await deps.artifacts.put(bytes);
-  return deps.artifacts.put(manifestBytes);
+  return { ...parts, card: modelCard({ ...parts, question: subject.model.question, parity: judgement.parity }) };
 };
 
 /** Typical values of each feature, for entities nobody knows. */
@@ -214,6 +242,7 @@ const lineageOf = ({ settings }: Deps, plan: Plan, { model, view }: Subject, req
     split: { ...split, train: [...split.train] },
     inputs: [input(pinOf(request.pins, view.table)), input(pinOf(request.pins, model.label.table))],
     trainingRows: request.trained.rows,
+    ...(request.trained.matrix === undefined ? {} : { trainingMatrix: request.trained.matrix }),
     learner: { kind: model.learner.kind, rounds: model.learner.rounds, params: { ...model.learner.params } },
   };
 };

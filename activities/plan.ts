@@ -159,33 +159,37 @@ export const inOrder = (tables: readonly PlannedTable[]): PlannedTable[] => {
   return ordered;
 };
 
-/** Bronze content is what the ledger says is loaded, however many commits brought it. */
+/** Bronze as it stands. */
 const pinBronze = async (lake: OpenLake, plan: Plan): Promise<Pin[]> => {
-  const head = await ledgerHead(lake);
-  await lake.pin([{ table: 'bronze.files', snapshot: head.snapshot }]);
-  const files = await lake.db.rows(
-    `select source, string_agg(file_id || ':' || status || ':' || version, ',' order by file_id, version) as content
-     from bronze.files group by source order by source`,
-  );
-  const tables = Object.keys(plan.bronze) as TableName[];
+  const { snapshot } = await ledgerHead(lake);
   const pins: Pin[] = [];
-  for (const table of tables) {
-    const source = table.split('.')[1];
-    const own = files.filter(
-      (file) => table === 'bronze.files' || table === 'bronze.quarantine' || file.source === source,
-    );
-    const known = own.length > 0 && (await lake.head(table)) !== undefined;
-    if (known)
-      pins.push({
-        table,
-        snapshot: head.snapshot,
-        key: contentKey({ table, content: own.map((file) => [file.source, file.content]) }),
-      });
+  for (const pin of await bronzeAt(lake, Object.keys(plan.bronze) as TableName[], snapshot)) {
+    if ((await lake.head(pin.table)) !== undefined) pins.push(pin);
   }
   return pins;
 };
 
-const daysKnown = async (db: SqlSession, source: string): Promise<{ first: string; last: string }> => {
+/**
+ * Bronze content is what the ledger says is loaded, however many commits brought it. Tables that the ledger at that snapshot knows no file of
+ * are left out; `bronze.files` is pinned there.
+ */
+export const bronzeAt = async (lake: OpenLake, tables: readonly TableName[], snapshot: number): Promise<Pin[]> => {
+  await lake.pin([{ table: 'bronze.files', snapshot }]);
+  const files = await lake.db.rows(
+    `select source, string_agg(file_id || ':' || status || ':' || version, ',' order by file_id, version) as content
+     from bronze.files group by source order by source`,
+  );
+  return tables.flatMap((table) => {
+    const source = table.split('.')[1];
+    const whole = table === 'bronze.files' || table === 'bronze.quarantine';
+    const own = files.filter((file) => whole || file.source === source);
+    const key = contentKey({ table, content: own.map((file) => [file.source, file.content]) });
+    return own.length === 0 ? [] : [{ table, snapshot, key }];
+  });
+};
+
+/** First and last day of a source's loaded files, from the ledger as it is pinned. */
+export const daysKnown = async (db: SqlSession, source: string): Promise<{ first: string; last: string }> => {
   const [row] = await db.rows(
     `select min(day)::varchar as first, max(day)::varchar as last
      from (select unnest(days) as day from bronze.files where status = 'loaded' and source = ${literal(source)})`,

@@ -12,6 +12,7 @@ import { type Frame, framed } from './heartbeat.ts';
 import { commitLog, found, type OpenLake, withLake } from './lake-session.ts';
 import { readPlan } from './plan.ts';
 import { checkPromise } from './promise.ts';
+import { requireSignature } from './sign.ts';
 import type { ModelRequest } from './train.ts';
 
 /** Raise when this file scores otherwise from the same inputs. */
@@ -27,6 +28,7 @@ export const createScoreActivities = (deps: Deps) => ({
       const subject = subjectOf(plan, request.model);
       const held = await new PostgresRegistry(deps.pool).champion(`${plan.useCase}/${request.model}`);
       if (!held) return null;
+      await requireSignature(deps, held);
       const key = scoreKey(held.packageSha256, subject, request);
       const head = await commitLog(deps).head(subject.model.scores);
       if (head?.key === key) return found(subject.model.scores, head);

@@ -16,7 +16,7 @@ export interface Touched {
 
 /** Above this share of the values a full rebuild is cheaper than rows deleted one by one. */
 const FULL_REBUILD_ABOVE = 0.5;
-const FACTS: TableName = 'silver.events';
+export const FACTS: TableName = 'silver.events';
 
 /** What to recompute, or undefined where the table has to be built whole. */
 export const touchedSince = async (

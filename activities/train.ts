@@ -17,6 +17,7 @@ import {
   readExamples,
   type Subject,
   subjectOf,
+  type Tables,
 } from './examples.ts';
 import { type Frame, framed } from './heartbeat.ts';
 import { withLake } from './lake-session.ts';
@@ -39,6 +40,8 @@ export interface TrainedModel {
   readonly dictionaries: Dictionaries;
   readonly rows: number;
   readonly positives: number;
+  /** Hash of what the learner was given; absent in results kept by older versions of the program. */
+  readonly matrix?: string;
   /** Identifies the training: equal keys, equal model text. */
   readonly key: string;
 }
@@ -74,36 +77,71 @@ const trainModel = async (
   frame: Frame,
 ): Promise<TrainedModel> => {
   const { model, view } = subject;
-  const cuts = request.moments.split.train;
-  const { dictionaries, examples } = await withLake(deps, frame.signal, async (lake) => {
+  const rows = await withLake(deps, frame.signal, async (lake) => {
     await lake.pin([pinOf(request.pins, view.table), pinOf(request.pins, model.label.table)]);
-    const fitted = await fitDictionaries(lake, subject, cuts);
-    const asked = { cuts, dictionaries: fitted, extras: [`l.${model.label.column}`], labelled: true };
-    return { dictionaries: fitted, examples: await readExamples(lake, subject, asked, frame.onProgress) };
+    return trainingRows(lake, subject, request.moments.split.train, frame);
   });
-  const labels = Float32Array.from(extra(examples, 0));
-  const positives = labels.reduce((sum, label) => sum + label, 0);
-  if (positives === 0 || positives === labels.length) {
-    throw new PerennialError(
-      'INVALID_INPUT',
-      `${model.name} cannot be trained: all ${labels.length} labels are equal`,
-      { field: model.label.column, mend: 'Give more data or other cuts' },
-    );
-  }
-  const text = await inChild(deps, plan, subject, { examples, labels, key }, frame);
-  return { text: await deps.artifacts.put(text), dictionaries, rows: examples.rows, positives, key };
+  const folder = path.join(deps.settings.stage, 'train', key.slice(0, 16));
+  const text = await growModel(deps, plan, subject, rows, folder, frame);
+  return trainedModel(rows, await deps.artifacts.put(text), key);
 };
 
-const inChild = async (
+/** What a learner is given: rows of the training cuts, and the hash of all of it. */
+export interface TrainingRows {
+  readonly dictionaries: Dictionaries;
+  readonly examples: Examples;
+  readonly labels: Float32Array;
+  readonly weights: Float32Array;
+  readonly positives: number;
+  readonly sha256: string;
+}
+
+/** Reads the training cuts from tables that are readable by name. */
+export const trainingRows = async (
+  tables: Tables,
+  subject: Subject,
+  cuts: readonly string[],
+  { onProgress }: Pick<Frame, 'onProgress'>,
+): Promise<TrainingRows> => {
+  const { label, name } = subject.model;
+  const dictionaries = await fitDictionaries(tables, subject, cuts);
+  const asked = { cuts, dictionaries, extras: [`l.${label.column}`], labelled: true };
+  const examples = await readExamples(tables, subject, asked, onProgress);
+  const labels = Float32Array.from(extra(examples, 0));
+  const positives = labels.reduce((sum, one) => sum + one, 0);
+  if (positives === 0 || positives === labels.length) {
+    throw new PerennialError('INVALID_INPUT', `${name} cannot be trained: all ${labels.length} labels are equal`, {
+      field: label.column,
+      mend: 'Give more data or other cuts',
+    });
+  }
+  const weights = balancedWeights(labels);
+  return { dictionaries, examples, labels, weights, positives, sha256: hashOf([examples.values, labels, weights]) };
+};
+
+const hashOf = (arrays: readonly (Float64Array | Float32Array)[]): string =>
+  sha256(arrays.map((array) => sha256(bytesOf(array))).join('\n'));
+
+export const trainedModel = (rows: TrainingRows, text: ArtifactRef, key: string): TrainedModel => ({
+  text,
+  dictionaries: rows.dictionaries,
+  rows: rows.examples.rows,
+  positives: rows.positives,
+  matrix: rows.sha256,
+  key,
+});
+
+/** Grows the model in a child process; its text. The folder holds the child's files and checkpoints, and goes when it is done. */
+export const growModel = async (
   { settings, trainer }: Deps,
   { seed }: Plan,
   subject: Subject,
-  { examples, labels, key }: { examples: Examples; labels: Float32Array; key: string },
-  { signal, onProgress }: Frame,
+  { examples, labels, weights }: TrainingRows,
+  folder: string,
+  { signal, onProgress }: Pick<Frame, 'signal' | 'onProgress'>,
 ): Promise<Buffer> => {
   const { model } = subject;
-  const folder = path.join(settings.stage, 'train', key.slice(0, 16));
-  const files = await writeFiles(folder, { matrix: examples.values, labels, weights: balancedWeights(labels) });
+  const files = await writeFiles(folder, { matrix: examples.values, labels, weights });
   const { params, rounds, segmentRounds } = model.learner;
   const trained = await trainer.train(
     {
@@ -140,8 +178,11 @@ export const writeFiles = async <Name extends string>(
   const written = {} as Record<Name, string>;
   for (const [name, array] of Object.entries<Float64Array | Float32Array>(arrays)) {
     const file = path.join(folder, `${name}.bin`);
-    await writeFile(file, new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+    await writeFile(file, bytesOf(array));
     written[name as Name] = file;
   }
   return written;
 };
+
+const bytesOf = (array: Float64Array | Float32Array): Uint8Array =>
+  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);

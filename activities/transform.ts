@@ -104,7 +104,12 @@ const settingsRead = (plan: Plan, table: PlannedTable, { asOf, split }: Moments)
 };
 
 /** Bronze tables that no file has reached stand as empty tables, so that one select can unite several sources. */
-const standEmpty = async (lake: OpenLake, plan: Plan, table: PlannedTable, inputs: readonly Pin[]): Promise<void> => {
+export const standEmpty = async (
+  lake: Pick<OpenLake, 'db'>,
+  plan: Plan,
+  table: PlannedTable,
+  inputs: readonly Pick<Pin, 'table'>[],
+): Promise<void> => {
   for (const name of table.inputs.filter((input) => !inputs.some((pin) => pin.table === input))) {
     const columns = plan.bronze[name];
     if (columns === undefined)

@@ -1,20 +1,39 @@
 // How the command line speaks: sentences and tables for people, JSON for scripts, errors that say what to do.
+import { ApplicationFailure } from '@temporalio/common';
 import pc from 'picocolors';
-import { PerennialError } from '../core/errors.ts';
+import { isErrorCode, PerennialError } from '../core/errors.ts';
 
 /** Prints what went wrong and returns the exit code: 2 for bad usage, 1 for everything else. */
 export const failed = (error: unknown): number => {
-  const root = rootOf(error);
-  const code = root instanceof PerennialError ? ` ${pc.dim(`[${root.code}]`)}` : '';
-  console.error(`${pc.red('✘')} ${root.message}${code}`);
-  const usage = root instanceof PerennialError && ['INVALID_INPUT', 'UNKNOWN_NAME'].includes(root.code);
+  const root = answered(rootOf(error));
+  const code = codeOf(root);
+  console.error(`${pc.red('✘')} ${root.message}${code === undefined ? '' : ` ${pc.dim(`[${code}]`)}`}`);
+  const usage = code === 'INVALID_INPUT' || code === 'UNKNOWN_NAME';
   return usage ? 2 : 1;
 };
 
-/** The innermost cause: Temporal wraps a failure once per workflow and activity it passed through. */
+/** Ours, raised here or in an activity. */
+const codeOf = (error: Error): string | undefined => {
+  if (error instanceof PerennialError) return error.code;
+  return error instanceof ApplicationFailure && isErrorCode(error.type) ? error.type : undefined;
+};
+
+/** A server that refuses connections is named, with the way to start it. */
+const answered = (error: Error): Error => {
+  const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
+  if (code !== 'ECONNREFUSED') return error;
+  return new PerennialError('UNAVAILABLE', 'A server does not answer', {
+    field: 'address',
+    value: `${address}:${port}`,
+    mend: 'Start the stack with `npx perennial up`',
+    cause: error,
+  });
+};
+
+/** Ours if there is one, else the innermost cause: Temporal wraps a failure once per workflow and activity it passed through. */
 const rootOf = (error: unknown): Error => {
   if (!(error instanceof Error)) return new Error(String(error));
-  return error.cause instanceof Error && !(error instanceof PerennialError) ? rootOf(error.cause) : error;
+  return error.cause instanceof Error && codeOf(error) === undefined ? rootOf(error.cause) : error;
 };
 
 export const json = (value: unknown): void => console.log(JSON.stringify(value, null, 2));

@@ -28,7 +28,7 @@ export const summaryText = (environment: Environment, summary: RunSummary, page:
     '',
     `Temporal UI  ${page}`,
     ...summary.models.map(({ mlflow }) => `MLflow       ${mlflow}`),
-    `Report       file://${summary.report}`,
+    summary.report === '' ? undefined : `Report       file://${summary.report}`,
     `API          ${environment.api.url}`,
   ]
     .filter((line) => line !== undefined)

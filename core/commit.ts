@@ -17,11 +17,20 @@ export interface Write {
   readonly replace: 'nothing' | 'all' | { readonly where: string };
   /** Key of the table's head that this work was computed from; null: it did not exist; undefined: not checked (append-only). */
   readonly expectParent: string | null | undefined;
+  /** Where the files hold an earlier content of the table. */
+  readonly restores?: Restored;
+}
+
+/** An earlier content that comes back: from which snapshot (null: none, the table is emptied), and under which key and lineage. */
+export interface Restored {
+  readonly snapshot: number | null;
+  /** The table's head carries them again, so that what was built from the same inputs is found. Absent: the commit's own. */
+  readonly as?: { readonly key: string; readonly extra: Readonly<Record<string, unknown>> };
 }
 
 export interface CommitRequest {
   readonly key: string;
-  /** `head`: done already if every table's head carries the key. `ever`: done already if any commit ever carried it. */
+  /** `head`: done already if every table's head carries the key. `ever`: done already if any commit carried it that still stands. */
   readonly once: 'head' | 'ever';
   readonly message: string;
   readonly writes: readonly Write[];

@@ -10,10 +10,15 @@ const HOPELESS = [
   'PARITY_BROKEN',
   'HASH_MISMATCH',
   'NOTHING_TO_DO',
+  'FORBIDDEN',
 ] as const;
-const RETRYABLE = ['PARENT_MOVED', 'MISSING_PART', 'UNAVAILABLE', 'CHILD_DIED', 'CONFLICT'] as const;
+const RETRYABLE = ['PARENT_MOVED', 'MISSING_PART', 'UNAVAILABLE', 'CHILD_DIED', 'CONFLICT', 'NOT_TRUSTED'] as const;
 
 export type ErrorCode = (typeof HOPELESS)[number] | (typeof RETRYABLE)[number];
+
+/** True for a code of ours; other failures have types of their own. */
+export const isErrorCode = (code: unknown): code is ErrorCode =>
+  ([...HOPELESS, ...RETRYABLE] as readonly unknown[]).includes(code);
 
 export interface ErrorContext {
   /** The field, column, option or setting at fault. */

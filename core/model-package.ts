@@ -69,6 +69,8 @@ export const Lineage = z.strictObject({
   /** Tables that training read, at their snapshots and commit keys; the feature table first. */
   inputs: z.array(z.strictObject({ table: z.string(), snapshot: z.int().min(0), key: z.string().min(1) })).min(1),
   trainingRows: z.int().positive(),
+  /** Hash of all that the learner was given; versions from before it was recorded lack it. */
+  trainingMatrix: Sha256.optional(),
   learner: z.strictObject({
     kind: z.string(),
     rounds: z.int().positive(),

@@ -16,6 +16,10 @@ export interface RunInput {
   readonly truth?: string;
   /** When the files became known (ISO time). Default: when the run started. */
   readonly knownAt?: string;
+  /** Data version to train from: its tables as they were tagged. Nothing is ingested, built, scored or reported then. */
+  readonly tag?: string;
+  /** False: no version is trained; the present champion scores. What staging and prod do between promotions. Default: true. */
+  readonly train?: boolean;
   /** After how many seconds of silence the steps of a lost worker are given to another. Default: 20. */
   readonly lostAfterSeconds?: number;
 }
@@ -63,7 +67,7 @@ export interface RunSummary {
   readonly models: readonly ModelSummary[];
   readonly scored: number;
   readonly segments: Readonly<Record<string, number>>;
-  /** The HTML report. */
+  /** The HTML report; empty where none was made. */
   readonly report: string;
   /** What the report's pages found, one sentence each. */
   readonly headlines: readonly string[];

@@ -1,13 +1,15 @@
 // From an environment to what activities need: places become pools, stores and libraries, once per worker process.
 import { execFileSync } from 'node:child_process';
-import path from 'node:path';
 import type { Deps } from '../activities/deps.ts';
 import { FolderArtifacts } from '../adapters/artifacts/folder.ts';
 import { extensionFiles } from '../adapters/duckdb/extensions.ts';
 import { MlflowClient } from '../adapters/mlflow/client.ts';
 import { openPool } from '../adapters/postgres/pool.ts';
+import { PostgresRegistry } from '../adapters/postgres/registry.ts';
 import { lightgbmLibrary } from '../adapters/python/venv.ts';
-import type { Environment } from '../environments/environment.ts';
+import { KeyFolder } from '../adapters/signing/key-folder.ts';
+import { lowerOf } from '../core/access.ts';
+import { type Environment, siblingOf } from '../environments/environment.ts';
 import { useCases } from '../models/index.ts';
 import { crashPoints } from './crash-points.ts';
 import { trainer } from './trainer/index.ts';
@@ -16,7 +18,7 @@ import { trainer } from './trainer/index.ts';
 const POOL_SIZE = 12;
 
 export const buildDeps = async (environment: Environment): Promise<Deps> => {
-  const { name, home, stage, duckdb, postgres, lake, mlflow, venv } = environment;
+  const { name, reports, stage, duckdb, postgres, lake, mlflow, venv } = environment;
   return {
     settings: {
       name,
@@ -25,7 +27,7 @@ export const buildDeps = async (environment: Environment): Promise<Deps> => {
       extensions: await extensionFiles(venv),
       duckdb,
       stage,
-      reports: path.join(home, 'reports'),
+      reports,
       lightgbmLibrary: await lightgbmLibrary(venv),
       codeVersion: codeVersion(environment.root),
       runPages: `${environment.temporal.uiUrl}/namespaces/${environment.temporal.namespace}/workflows`,
@@ -37,6 +39,26 @@ export const buildDeps = async (environment: Environment): Promise<Deps> => {
     useCases,
     trainer,
     crash: crashPoints(environment.crashFolder),
+    keys: new KeyFolder(environment.keys, name),
+    policy: environment.promotion,
+    ...lower(environment),
+  };
+};
+
+/** The environment below, read as this one's own service: its registry by its schema, its artifacts by their folder. */
+const lower = (environment: Environment): Pick<Deps, 'lower'> => {
+  const name = lowerOf(environment.name);
+  if (name === undefined) return {};
+  const { schema, artifacts, mlflow } = siblingOf(environment, name);
+  const pool = openPool(environment.postgres, { max: 2, schema });
+  return {
+    lower: {
+      name,
+      registry: new PostgresRegistry(pool),
+      artifacts: new FolderArtifacts(artifacts),
+      mlflowPrefix: mlflow.prefix,
+      close: () => pool.end(),
+    },
   };
 };
 

@@ -12,13 +12,16 @@ export interface Patience {
 
 const LOST_AFTER_SECONDS = 20;
 
+/** The first retry follows the sooner, the less patience was asked for; a second at most. */
+const retryAfter = (lostAfterSeconds: number): `${number}ms` => `${Math.min(1_000, 50 * lostAfterSeconds)}ms`;
+
 /** Registry and lookup work: seconds. */
 export const light = ({ lostAfterSeconds = LOST_AFTER_SECONDS }: Patience) =>
   wf.proxyActivities<Activities>({
     taskQueue: queues.light,
-    startToCloseTimeout: '5 minutes',
+    startToCloseTimeout: '30 minutes',
     heartbeatTimeout: `${lostAfterSeconds}s`,
-    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
+    retry: { initialInterval: retryAfter(lostAfterSeconds), backoffCoefficient: 2, maximumInterval: '30s' },
   });
 
 /** Work that fills the cores. A retry finds what was committed and goes on from what was kept. */
@@ -27,5 +30,10 @@ export const compute = ({ lostAfterSeconds = LOST_AFTER_SECONDS }: Patience) =>
     taskQueue: queues.compute,
     startToCloseTimeout: '6 hours',
     heartbeatTimeout: `${lostAfterSeconds}s`,
-    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1 minute', maximumAttempts: 20 },
+    retry: {
+      initialInterval: retryAfter(lostAfterSeconds),
+      backoffCoefficient: 2,
+      maximumInterval: '1 minute',
+      maximumAttempts: 20,
+    },
   });

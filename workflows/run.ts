@@ -7,6 +7,8 @@ import { compute, light, type Patience } from './proxies.ts';
 import { ingestNote, modelNote, scoreNote, scoresOf, summaryOf } from './run-notes.ts';
 import { score } from './score.ts';
 import { stageBoard } from './stage-board.ts';
+import { child, given, inTurn } from './stages.ts';
+import { runFromTag } from './tagged-run.ts';
 import { train } from './train.ts';
 import { transform } from './transform.ts';
 
@@ -17,9 +19,10 @@ export async function run(input: RunInput): Promise<RunSummary> {
   const patience: Patience = input?.lostAfterSeconds === undefined ? {} : { lostAfterSeconds: input.lostAfterSeconds };
   const [quick, heavy] = [light(patience), compute(patience)];
   const request = await quick.checkInput.executeWithOptions({ summary: 'check the input' }, [input ?? {}]);
-  const { useCase, path, asOf, seed, truth, knownAt } = request;
+  const { useCase, path, asOf, seed, truth, knownAt, tag } = request;
   const board = stageBoard(useCase, STAGES);
   wf.upsertSearchAttributes([{ key: attributes.useCase, value: useCase }]);
+  if (tag !== undefined) return runFromTag({ ...request, tag }, board, patience);
 
   const files = { useCase, path: path ?? '', ...given({ source: request.source, knownAt }), ...patience };
   const arrived =
@@ -40,8 +43,12 @@ export async function run(input: RunInput): Promise<RunSummary> {
   const shaped = await board.run('transform', shape, ({ summary: s }) => `built ${s.built}, reused ${s.reused}`);
   const at = { ...planned, pins: shaped.pins, ...patience };
 
-  const trainOne = (model: string) => child(train, `train/${model}`, { ...at, model, ...given({ truth }) });
-  const trained = await board.run('train', () => inTurn(planned.brief.models, trainOne), modelNote);
+  const trainOne = (model: string) =>
+    child(train, `train/${model}`, { ...at, model, online: true, ...given({ truth }) });
+  const trained =
+    request.train === false
+      ? (board.skip('train', 'not asked for: the champion stays') ?? [])
+      : await board.run('train', () => inTurn(planned.brief.models, trainOne), modelNote);
 
   const scoreOne = (model: string) => child(score, `score/${model}`, { ...at, model });
   const scored = await board.run('score', () => inTurn(planned.brief.models, scoreOne), scoreNote);
@@ -57,22 +64,3 @@ export async function run(input: RunInput): Promise<RunSummary> {
   wf.upsertSearchAttributes([{ key: attributes.outcome, value: 'completed' }]);
   return summaryOf({ useCase, moments: planned.moments, arrived: arrived ?? null, shaped, trained, scored, report });
 }
-
-/** A stage as a child: its own page and history, an id that says whose it is. */
-const child = <I, R>(workflow: (input: I) => Promise<R>, stage: string, input: I): Promise<R> =>
-  wf.executeChild(workflow as (given: I) => Promise<R>, {
-    workflowId: `${wf.workflowInfo().workflowId}/${stage}`,
-    args: [input],
-    parentClosePolicy: 'REQUEST_CANCEL',
-  });
-
-/** One after the other: each fills the cores by itself. */
-const inTurn = async <T>(names: readonly string[], work: (name: string) => Promise<T>): Promise<T[]> => {
-  const results: T[] = [];
-  for (const name of names) results.push(await work(name));
-  return results;
-};
-
-/** Only the fields that have a value: an absent field is not an undefined one. */
-const given = <T extends Record<string, string | undefined>>(fields: T): { [K in keyof T]?: string } =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: string };

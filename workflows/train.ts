@@ -11,6 +11,8 @@ export interface TrainInput extends Patience {
   readonly pins: readonly Pin[];
   /** Folder of the planted truth of generated data. */
   readonly truth?: string;
+  /** Puts the newest features online meanwhile: judging keeps one core busy, and writing to Postgres another. */
+  readonly online?: boolean;
 }
 
 export interface Trained {
@@ -19,13 +21,17 @@ export interface Trained {
 }
 
 /** Trains one model of the use case and registers what came of it. */
-export async function train({ brief, model, moments, pins, truth, ...patience }: TrainInput): Promise<Trained> {
+export async function train({ brief, model, moments, pins, truth, online, ...patience }: TrainInput): Promise<Trained> {
   const request = { plan: brief.plan, model, moments, pins };
   const trained = await compute(patience).trainModel.executeWithOptions({ summary: `train ${model}` }, [request]);
-  const judged = await compute(patience).judgeModel.executeWithOptions(
+  const judge = compute(patience).judgeModel.executeWithOptions(
     { summary: `judge ${model} at ${moments.split.test}` },
     [{ ...request, trained: trained.result, ...(truth === undefined ? {} : { truth }) }],
   );
+  const features = online
+    ? light(patience).materializeFeatures.executeWithOptions({ summary: `features of ${model} go online` }, [request])
+    : undefined;
+  const [judged] = await Promise.all([judge, features]);
   const registered = await light(patience).registerModel.executeWithOptions({ summary: `register ${model}` }, [
     { ...request, judged: judged.result },
   ]);

@@ -32,7 +32,7 @@ export const storePackage = async (
 };
 
 /** The package whose manifest has this hash. The bytes returned are the bytes verified; `HASH_MISMATCH` if any differ. */
-export const loadPackage = async (store: ArtifactStore, sha256: string): Promise<LoadedPackage> => {
+export const loadPackage = async (store: Pick<ArtifactStore, 'get'>, sha256: string): Promise<LoadedPackage> => {
   const manifestBytes = await store.get(sha256);
   const manifest = parseManifest(manifestBytes);
   const entries = await Promise.all(

@@ -21,15 +21,6 @@ export const extensionFiles = async (venv: string): Promise<ExtensionFiles> => {
   return { postgres, ducklake, httpfs };
 };
 
-/** Loads extensions into a session, Postgres before DuckLake, which needs it. DuckDB checks their signatures. */
-export const loadDuckDbExtensions = async (
-  session: { run(sql: string): Promise<void> },
-  files: ExtensionFiles,
-  names: readonly ExtensionName[] = ['postgres', 'ducklake'],
-): Promise<void> => {
-  for (const name of names) await session.run(`load ${literal(files[name])}`);
-};
-
 const verified = new Map<string, Promise<void>>();
 
 /**

@@ -143,7 +143,7 @@ const exactRules = (column: ContractColumn, kind: SqlKind): Condition[] => {
 
 /** `17850.0` is an integer, `12.5` is not; a cast to a wide decimal, which takes microseconds, decides over exponents only. */
 const fractionSql = (t: string, v: string): string =>
-  `case when contains(${t}, 'e') or contains(${t}, 'E') then try_cast(${t} as decimal(38, 9)) is distinct from ${v}
+  `${v}::varchar <> ${t} and case when contains(${t}, 'e') or contains(${t}, 'E') then try_cast(${t} as decimal(38, 9)) is distinct from ${v}
      when contains(${t}, '.') then not ends_with(rtrim(trim(${t}), '0'), '.') else false end`;
 
 const textRules = (column: ContractColumn): Condition[] => [

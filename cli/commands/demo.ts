@@ -1,4 +1,4 @@
-// `npm run demo`: from nothing to a served prediction, on generated events with a known truth.
+// `npm run demo`: from nothing to a prediction served by prod, on generated events with a known truth.
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
@@ -6,10 +6,11 @@ import pc from 'picocolors';
 import { z } from 'zod';
 import { generateEvents } from '../../activities/generate.ts';
 import { PerennialError } from '../../core/errors.ts';
-import type { RunSummary } from '../../core/run.ts';
 import { type Environment, loadEnvironment } from '../../environments/environment.ts';
+import { heading, promoteUpwards } from '../demo-promotion.ts';
 import { withReadOnlyLake } from '../lake.ts';
 import { count, seconds } from '../output.ts';
+import { printSummary } from '../summary.ts';
 import { startRun } from './run.ts';
 import { bringUp } from './up.ts';
 
@@ -21,22 +22,26 @@ const SWAP_MS = 30_000;
 export const register = (program: Command): void => {
   program
     .command('demo')
-    .description('set up, generate events, run the whole pipeline, ask the API for a prediction; the stack stays up')
+    .description(
+      'set up, generate events, train in dev, promote to staging and prod, ask prod for a prediction; the stack stays up',
+    )
     .option('--rows <n>', 'events to generate', Number, 500_000)
     .option('--seed <n>', 'seed of the generated world', Number, 42)
-    .action(async ({ rows, seed }: { rows: number; seed: number }) => {
+    .option('--only-dev', 'leave staging and prod alone')
+    .action(async ({ rows, seed, onlyDev }: { rows: number; seed: number; onlyDev?: boolean }) => {
       const begun = Date.now();
-      const environment = loadEnvironment('dev');
-      await bringUp(environment);
-      const world = await generated(environment, rows, seed);
-      const summary = await startRun(environment, {
-        useCase: USE_CASE,
-        path: path.join(world, 'events-*.csv'),
-        source: 'clickstream',
-        truth: path.join(world, 'truth'),
-        seed,
-      });
-      if (summary && summary.scored > 0) await showPrediction(environment, summary);
+      const dev = loadEnvironment('dev');
+      await bringUp(dev);
+      const world = await generated(dev, rows, seed);
+      const input = { useCase: USE_CASE, path: path.join(world, 'events-*.csv'), source: 'clickstream', seed };
+      heading('dev', 'trains, judges and scores');
+      const trained = await startRun(dev, { ...input, truth: path.join(world, 'truth') }, { quiet: true });
+      if (trained === undefined) return;
+      const steps = onlyDev ? [] : await promoteUpwards(`${USE_CASE}/${MODEL}`, input);
+      printSummary(dev, trained.summary, trained.page);
+      for (const step of steps) console.log(step);
+      const answering = steps.length > 0 ? loadEnvironment('prod') : dev;
+      if (trained.summary.scored > 0) await showPrediction(answering);
       console.log(
         pc.dim(`\nDone in ${seconds(Date.now() - begun)}. The stack stays up; stop it with: npx perennial down`),
       );
@@ -74,16 +79,19 @@ const generated = async (environment: Environment, rows: number, seed: number): 
 
 const Answer = z.looseObject({ entity: z.string(), version: z.number(), probability: z.number() });
 
-/** Asks the running API about the likeliest buyer, once it serves the version that the run crowned. */
-const showPrediction = async (environment: Environment, { models }: RunSummary): Promise<void> => {
-  const [likeliest] = await withReadOnlyLake(environment, undefined, (lake) =>
-    lake.db.rows('select user_id, model_version from gold.propensity_scores where rank = 1 order by user_id limit 1'),
+/** Asks a running API about the likeliest buyer, once it serves the version that scored. */
+const showPrediction = async (environment: Environment): Promise<void> => {
+  const [likeliest] = await withReadOnlyLake(
+    environment,
+    undefined,
+    (lake) =>
+      lake.db.rows('select user_id, model_version from gold.propensity_scores where rank = 1 order by user_id limit 1'),
+    'admin',
   );
   const address = `${environment.api.url}/predict/${MODEL}/${likeliest?.user_id}`;
-  const version = Number(likeliest?.model_version ?? models[0]?.version);
-  const body = await answerOf(address, version);
+  const body = await answerOf(address, Number(likeliest?.model_version));
   console.log(`\n${pc.bold('Ask')}       curl ${address}`);
-  console.log(`${pc.bold('Answer')}    ${JSON.stringify(body)}`);
+  console.log(`${pc.bold('Answer')}    ${JSON.stringify(body)} ${pc.dim(`(${environment.name})`)}`);
 };
 
 const answerOf = async (address: string, version: number): Promise<z.infer<typeof Answer>> => {

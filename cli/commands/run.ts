@@ -20,6 +20,14 @@ export const register = (program: Command): void => {
     .option('--contract <name>', 'source contract of these files; recognised by their header if not said')
     .option('--as-of <date>', 'end of knowledge, exclusive (ISO date); default: the day after the last day with data')
     .option('--seed <n>', 'seed of everything random', Number)
+    .option(
+      '--tag <name>',
+      'train from this data version instead: its tables as they were tagged; see `perennial data`',
+    )
+    .option(
+      '--no-train',
+      'train nothing: ingest, transform, score with the present champion (what staging and prod do)',
+    )
     .option('--detach', 'start and return; follow it in the Temporal UI')
     .option('--json', 'print the result as JSON')
     .action(async (useCase: string, options: Options) => {
@@ -30,6 +38,8 @@ export const register = (program: Command): void => {
         ...(options.contract === undefined ? {} : { source: options.contract }),
         ...(options.asOf === undefined ? {} : { asOf: options.asOf }),
         ...(options.seed === undefined ? {} : { seed: options.seed }),
+        ...(options.tag === undefined ? {} : { tag: options.tag }),
+        ...(options.train ? {} : { train: false }),
       };
       await startRun(environment, input, options);
     });
@@ -41,16 +51,24 @@ interface Options {
   readonly contract?: string;
   readonly asOf?: string;
   readonly seed?: number;
+  readonly tag?: string;
+  readonly train: boolean;
   readonly detach?: boolean;
   readonly json?: boolean;
 }
 
-/** Starts and, unless detached, follows a run; prints its summary. */
+export interface EndedRun {
+  readonly summary: RunSummary;
+  /** Its page in the Temporal UI. */
+  readonly page: string;
+}
+
+/** Starts and, unless detached, follows a run; prints its summary unless `quiet`. */
 export const startRun = async (
   environment: Environment,
   input: RunInput,
   options: { readonly detach?: boolean; readonly json?: boolean; readonly quiet?: boolean } = {},
-): Promise<RunSummary | undefined> => {
+): Promise<EndedRun | undefined> => {
   const client = await connect(environment);
   try {
     const workflowId = `run/${input.useCase}/${new Date().toISOString().slice(0, 19)}-${randomUUID().slice(0, 4)}`;
@@ -59,7 +77,7 @@ export const startRun = async (
       taskQueue: queues.light,
       args: [input],
       staticSummary: `${input.useCase} in ${environment.name}`,
-      staticDetails: `Source: \`${input.path ?? 'the lake as it stands'}\``,
+      staticDetails: `Source: \`${input.path ?? (input.tag === undefined ? 'the lake as it stands' : `data version ${input.tag}`)}\``,
     });
     const page = runPage(environment, workflowId);
     if (options.detach) {
@@ -70,7 +88,7 @@ export const startRun = async (
     const summary = await follow(client, handle, options.json ?? false);
     if (options.json) json(summary);
     else if (!options.quiet) printSummary(environment, summary, page);
-    return summary;
+    return { summary, page };
   } finally {
     await client.connection.close();
   }

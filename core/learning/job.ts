@@ -59,6 +59,22 @@ export interface Judgement {
   readonly gap: Readonly<Record<string, { readonly value: number; readonly low: number; readonly high: number }>>;
 }
 
+/** A model in both its forms, on disk. */
+export interface ParityJob {
+  readonly libraryPath: string;
+  /** LightGBM's model text. */
+  readonly modelPath: string;
+  readonly onnxPath: string;
+  readonly seed: number;
+  readonly threads: number;
+}
+
+export interface ParityFound {
+  readonly rows: number;
+  /** Null where one of the two answered with no number. */
+  readonly maxAbsDifference: number | null;
+}
+
 export interface JobOptions {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: {
@@ -73,4 +89,5 @@ export interface JobOptions {
 export interface Trainer {
   train(job: TrainingJob, options: JobOptions): Promise<{ readonly modelPath: string; readonly sha256: string }>;
   judge(job: JudgingJob, options: JobOptions): Promise<Judgement>;
+  parity(job: ParityJob, options: JobOptions): Promise<ParityFound>;
 }

@@ -1,7 +1,11 @@
 // One use case from files to a served prediction, on real parts; then again, and again with the world half switched off.
 import { readFileSync } from 'node:fs';
+import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MlflowClient } from '../../adapters/mlflow/client.ts';
+import { setVersionTag } from '../../adapters/mlflow/models.ts';
 import type { RunSummary } from '../../core/run.ts';
+import { childVariables, settingsOf } from '../../environments/environment.ts';
 import { openTestLake } from '../support/lake.ts';
 import { generateWorld, type Product, startProduct, type World } from '../support/product.ts';
 
@@ -85,6 +89,41 @@ describe('the second run', () => {
     expect(second.steps.reused).toBe(first.steps.ran);
     expect(second.ingest).toMatchObject({ rowsIn: 0, loaded: 0 });
     expect(second.models[0]).toMatchObject({ version: 1, created: false });
+  });
+});
+
+describe('the champion', () => {
+  const perennial = async (...args: string[]) => {
+    const { root } = product.environment;
+    const env = childVariables(settingsOf(product.environment));
+    const ran = await execa('node', ['cli/perennial.mjs', ...args, '--json'], {
+      cwd: root,
+      env,
+      extendEnv: false,
+      reject: false,
+    });
+    return { exit: ran.exitCode, answer: JSON.parse(ran.stdout) };
+  };
+
+  it('is signed, and every byte of it is what was signed', async () => {
+    const { exit, answer } = await perennial('verify', 'ecommerce-intelligence/propensity');
+    expect([exit, answer.verified, answer.version]).toEqual([0, true, 1]);
+    const { answer: keyring } = await perennial('keys');
+    const served = (await (await fetch(`${product.environment.api.url}/models`)).json()) as { models: unknown[] };
+    expect(served.models).toContainEqual(expect.objectContaining({ version: 1, signed_by: keyring.current }));
+  });
+
+  it('is what MLflow shows: what somebody changes there is set back and told by the exit code', async () => {
+    expect(await perennial('reconcile')).toMatchObject({ exit: 0, answer: { status: 'consistent', versions: 1 } });
+    const mlflow = new MlflowClient(product.environment.mlflow.url);
+    const name = 'dev.ecommerce_intelligence.propensity';
+    await setVersionTag(mlflow, name, '1', { key: 'perennial.gates', value: 'passed, honestly' });
+    expect(await perennial('reconcile', '--dry-run')).toMatchObject({ exit: 3, answer: { dryRun: true, handMade: 1 } });
+    expect(await perennial('reconcile')).toMatchObject({
+      exit: 3,
+      answer: { status: 'hand-made changes', handMade: 1 },
+    });
+    expect(await perennial('reconcile')).toMatchObject({ exit: 0, answer: { status: 'consistent' } });
   });
 });
 

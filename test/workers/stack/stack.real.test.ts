@@ -4,8 +4,8 @@ import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { extensionFiles, loadDuckDbExtensions } from '../../../adapters/duckdb/extensions.ts';
-import { DuckDb } from '../../../adapters/duckdb/session.ts';
+import { extensionFiles } from '../../../adapters/duckdb/extensions.ts';
+import { DuckDb, literal } from '../../../adapters/duckdb/session.ts';
 import { probeMlflow } from '../../../adapters/mlflow/server.ts';
 import { withConnection } from '../../../adapters/postgres/pool.ts';
 import { ensureNamespaces, ensureSearchAttributes } from '../../../adapters/temporal/namespace.ts';
@@ -111,7 +111,8 @@ describe('a running stack', () => {
 
   it('loads the pinned DuckDB extensions against it', async () => {
     const db = await DuckDb.open({ ...environment.duckdb, tempDirectory: `${environment.home}/tmp/extensions` });
-    await loadDuckDbExtensions(db, await extensionFiles(environment.venv), ['postgres', 'ducklake', 'httpfs']);
+    const { postgres, ducklake, httpfs } = await extensionFiles(environment.venv);
+    for (const file of [postgres, ducklake, httpfs]) await db.run(`load ${literal(file)}`);
     const loaded = await db.rows('select extension_name from duckdb_extensions() where loaded order by 1');
     expect(loaded.map((row) => row.extension_name)).toEqual(
       expect.arrayContaining(['ducklake', 'httpfs', 'postgres_scanner']),
