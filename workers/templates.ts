@@ -1,6 +1,9 @@
 // One execution per workflow type that shows the start form in the Temporal UI what to type: "start like this one" copies its input.
 // It is terminated before any worker sees it, so it changes nothing.
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { MaintainInput, SweepInput } from '../core/maintenance.ts';
+import type { PromoteInput, RollbackInput } from '../core/promotion/messages.ts';
+import type { RefreshInput } from '../core/refresh.ts';
 import type { RunInput } from '../core/run.ts';
 import { queues } from '../workflows/names.ts';
 
@@ -18,6 +21,33 @@ const TEMPLATES: Readonly<Record<string, { readonly input: object; readonly deta
   ingest: {
     input: { useCase: 'ecommerce-intelligence', path: '/data/events/*.csv' },
     details: 'Files → bronze. Files that the ledger knows add nothing.',
+  },
+  promote: {
+    input: { useCase: 'ecommerce-intelligence', model: 'propensity', by: 'alice' } satisfies PromoteInput,
+    details:
+      'Brings the champion of the environment below (or its `version`) into this one. `dryRun` looks at evidence and gates only. Where approval is asked for, send the update `approve` or `reject` with `{"by": "…", "why": "…"}`.',
+  },
+  rollback: {
+    input: {
+      useCase: 'ecommerce-intelligence',
+      model: 'propensity',
+      by: 'alice',
+      why: 'complaints',
+    } satisfies RollbackInput,
+    details: 'The champion before the present one answers again, or `version`, if it ever was champion.',
+  },
+  refresh: {
+    input: { useCases: ['ecommerce-intelligence'], train: false } satisfies RefreshInput,
+    details: 'Brings use cases up to date with what the lake holds; `{}` trains them all. Schedules start this.',
+  },
+  maintain: {
+    input: { expireAfterDays: 30, deleteAfterHours: 24, dryRun: true } satisfies MaintainInput,
+    details:
+      'The upkeep of the lake. What versions, tags and open runs need stays readable. `dryRun` only says what would go.',
+  },
+  sweep: {
+    input: { afterDays: 14, dryRun: true } satisfies SweepInput,
+    details: 'Empties tables that nobody needs; refused in prod. `dryRun` only says what would go.',
   },
 };
 

@@ -22,7 +22,7 @@ export const pastOf = async (client: Client, schedule: Schedule, found: Describe
   const now = Date.now();
   const scheduleId = scheduleIdOf(schedule.name);
   const log = await schedulerLog(client, scheduleId, asked);
-  const since = Math.max(asked, lastUpdatedAt?.getTime() ?? log?.began ?? createdAt.getTime());
+  const since = Math.max(asked, (lastUpdatedAt ?? createdAt).getTime());
   const all = await runsOf(client, scheduleId, since - schedule.jitterSeconds * 1_000 - 1_000);
   return {
     since,
@@ -88,8 +88,6 @@ const standsFor = (nominal: number, { when, timeZone }: Schedule): boolean => {
 };
 
 interface SchedulerLog {
-  /** When the schedule was made; undefined where the log goes on before what was asked for. A moment before Temporal says it was. */
-  readonly began: number | undefined;
   readonly wakes: readonly number[];
   readonly pauses: readonly PauseEvent[];
 }
@@ -106,7 +104,6 @@ const schedulerLog = async (client: Client, scheduleId: string, since: number): 
   const wakes: number[] = [];
   const pauses: PauseEvent[] = [];
   let runId: string | undefined;
-  let began: number | undefined;
   try {
     for (;;) {
       const { events } = await client.workflow.getHandle(`temporal-sys-scheduler:${scheduleId}`, runId).fetchHistory();
@@ -122,7 +119,6 @@ const schedulerLog = async (client: Client, scheduleId: string, since: number): 
       const first = events?.[0];
       const before = first?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId;
       const from = tsToMs(first?.eventTime ?? undefined);
-      if (!before) began = from;
       if (!before || from < since) break;
       runId = before;
     }
@@ -131,7 +127,7 @@ const schedulerLog = async (client: Client, scheduleId: string, since: number): 
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     if (runId === undefined) return undefined;
   }
-  return { began, wakes: wakes.sort((a, b) => a - b), pauses };
+  return { wakes: wakes.sort((a, b) => a - b), pauses };
 };
 
 /** What a person or the reconciler asked of the scheduler: a patch that pauses or wakes it, or a whole new schedule. */

@@ -58,8 +58,6 @@ export interface FrozenEvidence {
   readonly reigning: number | null;
   /** What differs from the evidence before, where it matters to a decision. */
   readonly changes: readonly string[];
-  /** The environment's newest labelled cut and where its scores stand; null where it has no data. */
-  readonly cuts: { readonly test: string; readonly score: string } | null;
 }
 
 export interface GateReport {

@@ -11,31 +11,38 @@ const CHILD = path.join(import.meta.dirname, 'worker-child.ts');
 export interface Mortals {
   /** Processes that were killed so far. */
   deaths(): number;
-  /** Kills one that lives, wherever it is at work. */
+  /** Kills the one that has served longest, wherever it is at work. */
   kill(): void;
+  /** Throws if a worker ended otherwise than by a kill. */
   stop(): Promise<void>;
 }
 
 /** Activities in processes of their own; workflows in this one, which nobody kills. */
 export const startMortals = async (world: World, place: Place, marks: string, many = 2): Promise<Mortals> => {
   const alive = new Set<ChildProcess>();
+  const ready = new Set<ChildProcess>();
   let deaths = 0;
   let stopped = false;
+  let fault: Error | undefined;
   const spawn = (): Promise<void> =>
-    new Promise((resolve, reject) => {
+    new Promise((resolve) => {
       const child = fork(CHILD, [place.environment.name, marks], {
         execArgv: ['--import', 'tsx'],
         env: childVariables(settingsOf(place.environment)),
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       });
       alive.add(child);
-      child.once('message', () => resolve());
+      child.once('message', () => {
+        ready.add(child);
+        resolve();
+      });
       child.once('exit', (code, signal) => {
         alive.delete(child);
+        ready.delete(child);
         if (stopped) return;
-        if (signal !== 'SIGKILL') return reject(new Error(`a worker ended by itself with ${code ?? signal}`));
-        deaths += 1;
-        spawn().catch(reject);
+        if (signal === 'SIGKILL') deaths += 1;
+        else fault = new Error(`a worker ended by itself with ${code ?? signal}`);
+        void spawn();
       });
     });
   await Promise.all(Array.from({ length: many }, spawn));
@@ -48,7 +55,7 @@ export const startMortals = async (world: World, place: Place, marks: string, ma
   const running = workflows.run();
   return {
     deaths: () => deaths,
-    kill: () => void [...alive][0]?.kill('SIGKILL'),
+    kill: () => void [...ready][0]?.kill('SIGKILL'),
     stop: async () => {
       stopped = true;
       workflows.shutdown();
@@ -60,6 +67,7 @@ export const startMortals = async (world: World, place: Place, marks: string, ma
           return gone;
         }),
       );
+      if (fault) throw fault;
     },
   };
 };

@@ -296,12 +296,6 @@ describe('when dev is gone, with its catalog, its artifacts and its models in ML
 
   it('prod answers bit by bit as before, and scores anew', async () => {
     const stop = await world.host('prod');
-    const rescore = (id: string) =>
-      world.at.prod.client.workflow.execute<(input: object) => Promise<PromotionResult>>('promote', {
-        workflowId: id,
-        taskQueue: queues.light,
-        args: [{ by: 'bob' }],
-      });
     const scores = () =>
       withLake(world.at.prod.deps, new AbortController().signal, async (lake) => {
         const head = await lake.head('gold.propensity_scores');
@@ -312,7 +306,12 @@ describe('when dev is gone, with its catalog, its artifacts and its models in ML
     await loseDev();
     expect(await answers()).toEqual(before);
     expect(await scores()).toBe(table);
-    expect(await rescore('promote/after')).toMatchObject({ from: { environment: 'staging' } });
+    // Nor does the next promotion miss it.
+    const next = await startPromotion(world.at.prod, 'promote/after', { by: 'bob' });
+    await untilWaiting(next);
+    await decide(next, 'approve', { by: 'alice' });
+    expect(await next.result()).toMatchObject({ status: 'promoted', reasons: [] });
+    await expectSound(world.at.prod);
     await stop();
   });
 
