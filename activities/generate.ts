@@ -1,9 +1,8 @@
-// Writes a generated shop to a folder: daily event and touchpoint files, and the planted truth beside them. One day in memory at a time.
+// Writes a generated shop to a folder: daily event and touchpoint files, and the planted truth beside them. A batch of days in memory at a time.
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
-import type { DuckDb } from '../adapters/duckdb/session.ts';
 import { PerennialError } from '../core/errors.ts';
 import { type FileFormat, hasRowFaults } from '../models/ecommerce-intelligence/generator/faults.ts';
 import { oracleSql } from '../models/ecommerce-intelligence/generator/oracle.ts';
@@ -24,7 +23,7 @@ import {
 } from '../models/ecommerce-intelligence/generator/truth.ts';
 import type { OnProgress } from './deps.ts';
 import { copyTyped, eventFile, writeDays } from './generate/days.ts';
-import { closeLanes, gatherHistory, openLanes } from './generate/lanes.ts';
+import { closeLanes, fillTogether, type Lane, openLanes } from './generate/lanes.ts';
 
 export const generateOptions = populationOptions.extend({
   out: z.string().min(1),
@@ -63,7 +62,7 @@ export interface Generated {
   };
 }
 
-/** More lanes would wait for one another's turn to draw. */
+/** More lanes would wait for one another: statements run on libuv's four threads. */
 const MOST_LANES = 4;
 
 /**
@@ -88,9 +87,7 @@ export const generateEvents = async (input: GenerateOptions, step: GenerateStep 
   try {
     const { onProgress = () => undefined, signal } = step;
     const rows = await writeDays(opened, plan, { out, format, onProgress, signal });
-    await gatherHistory(opened, tempDirectory);
-    const [first] = opened;
-    const truth = await writeTruth(first?.db, plan, { out, cuts, rows });
+    const truth = await writeTruth(opened, plan, { out, cuts, rows });
     return {
       rows,
       files: plan.days,
@@ -141,11 +138,11 @@ interface TruthRequest {
 }
 
 const writeTruth = async (
-  db: DuckDb | undefined,
+  lanes: readonly [Lane, ...Lane[]],
   plan: Plan,
   { out, cuts, rows }: TruthRequest,
 ): Promise<Generated['truth']> => {
-  if (db === undefined) throw new PerennialError('MISSING_PART', 'No lane is open');
+  const [{ db }] = lanes;
   const folder = path.join(out, 'truth');
   const write = async (name: string, select: string): Promise<string> => {
     const file = path.join(folder, `${name}.parquet`);
@@ -153,7 +150,10 @@ const writeTruth = async (
     return file;
   };
   const oracles: Record<string, string> = {};
-  for (const cut of cuts) oracles[cut] = await write(`oracle-${cut}`, oracleSql(plan, cutDay(plan, cut)));
+  for (const cut of cuts) {
+    await fillTogether(lanes, 'oracle', oracleSql(plan, cutDay(plan, cut)));
+    oracles[cut] = await write(`oracle-${cut}`, 'from oracle');
+  }
   const users = await write('users', userTruthSql());
   const affinities = await write('affinities', affinitiesSql);
   const faulty = hasRowFaults(plan);

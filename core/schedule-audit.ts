@@ -60,7 +60,7 @@ export const judgeTimes = (
   { overlap, catchUpSeconds, jitterSeconds }: Pick<Schedule, 'overlap' | 'catchUpSeconds' | 'jitterSeconds'>,
   evidence: Evidence,
 ): readonly Judged[] => {
-  const asleep = pauseIntervals(evidence);
+  const pauses = pauseIntervals(evidence);
   const taken = assign(evidence, Math.max(jitterSeconds, 1) * 1_000);
   const judged: Judged[] = [];
   for (const at of evidence.expected) {
@@ -72,14 +72,18 @@ export const judgeTimes = (
   return judged;
 
   function absence(at: number): Pick<Judged, 'fate' | 'run'> {
-    const seen = firstAfter(at, evidence);
-    // Times of a pause are dropped, and so is whatever the scheduler gets to during one.
-    const dropped = (moment: number) => asleep.some(({ from, to }) => from <= moment && moment < to);
-    if (dropped(at) || (seen !== undefined && dropped(seen))) return { fate: 'paused', run: null };
-    if (seen !== undefined && seen - at > catchUpSeconds * 1_000) return { fate: 'missed: catch-up', run: null };
-    const other = seen === undefined ? undefined : inTheWay(at, seen, evidence);
-    if (seen !== undefined && other && waits(at, seen)) return { fate: 'buffered', run: other.workflowId };
-    if (other) return { fate: 'skipped: overlap', run: other.workflowId };
+    const moments = dealtWith(at, evidence);
+    const [first = at] = moments;
+    if (pauses.some(({ from, to }) => from < first && first <= to)) return { fate: 'paused', run: null };
+    for (const seen of moments) {
+      if (seen - at > catchUpSeconds * 1_000) return { fate: 'missed: catch-up', run: null };
+      const other = inTheWay(at, seen, evidence);
+      if (other) return { fate: waits(at, seen) ? 'buffered' : 'skipped: overlap', run: other.workflowId };
+    }
+    // What is due in the very moment of a pause is looked at before it and not started after it.
+    if (pauses.some(({ from }) => from === first)) return { fate: 'paused', run: null };
+    const late = moments.length === 0 ? undefined : inTheWay(at, first, evidence, NOTICE_MS);
+    if (late) return { fate: 'skipped: overlap', run: late.workflowId };
     return { fate: evidence.now - at <= PROMPT_MS ? 'due' : 'unexplained', run: null };
   }
 
@@ -88,9 +92,9 @@ export const judgeTimes = (
     const latest = evidence.runs.toSorted((a, b) => a.startedAt - b.startedAt).at(-1);
     if (!overlap.startsWith('buffer') || latest?.closedAt !== null || at < latest.nominal) return false;
     if (overlap === 'buffer-all') return true;
-    const dealtWith = firstAfter(latest.nominal, evidence) ?? latest.startedAt;
-    const atOnce = inTheWay(latest.nominal, dealtWith, evidence) === undefined;
-    const free = seen >= latest.startedAt || (atOnce && seen === dealtWith);
+    const [first = latest.startedAt] = dealtWith(latest.nominal, evidence);
+    const atOnce = inTheWay(latest.nominal, first, evidence) === undefined;
+    const free = seen >= latest.startedAt || (atOnce && seen === first);
     return free && !judged.some(({ fate }) => fate === 'buffered');
   }
 };
@@ -105,34 +109,40 @@ const assign = ({ expected, runs }: Evidence, jitterMs: number): Map<number, Sch
   return taken;
 };
 
-/** When the scheduler first worked after a time: then it dealt with it. */
-const firstAfter = (at: number, { wakes, runs }: Evidence): number | undefined => {
-  const moments = wakes ?? runs.map(({ startedAt }) => startedAt).sort((a, b) => a - b);
-  return moments.find((moment) => moment >= at);
+/**
+ * When the scheduler first worked after a time: then it dealt with it. Woken by a hair too early, it does so the next time, which an
+ * outage may put off; so the next time counts too.
+ */
+const dealtWith = (at: number, { wakes, runs }: Evidence): readonly number[] => {
+  if (wakes) return wakes.filter((moment) => moment >= at).slice(0, 2);
+  const started = runs.map(({ startedAt }) => startedAt).sort((a, b) => a - b);
+  return started.filter((moment) => moment >= at).slice(0, 1);
 };
 
 /** A run for an earlier time that was open when this one was dealt with, or was taken to be; the last of them. */
-const inTheWay = (at: number, seen: number, { runs, wakes }: Evidence): ScheduledRun | undefined =>
+const inTheWay = (at: number, seen: number, { runs, wakes }: Evidence, notice = 0): ScheduledRun | undefined =>
   runs.findLast(({ nominal, startedAt, closedAt }) => {
     if (nominal >= at || startedAt > seen + PROMPT_MS) return false;
-    if (closedAt === null || closedAt + NOTICE_MS >= at) return true;
+    if (closedAt === null || closedAt + notice >= at) return true;
     // It cannot have been told of the end before it worked again.
     return wakes !== undefined && !wakes.some((wake) => closedAt <= wake && wake < seen);
   });
 
+/** From the moment at which the scheduler heard of a pause to that at which it heard of its end. */
 const pauseIntervals = (evidence: Evidence): { from: number; to: number }[] => {
   const intervals: { from: number; to: number }[] = [];
+  const heard = (at: number) => dealtWith(at, evidence)[0] ?? at;
   let from: number | undefined;
   for (const { at, paused } of [...evidence.pauses].sort((a, b) => a.at - b.at)) {
     if (paused) from ??= at;
     else {
       const since = from ?? lastFailure(evidence, at);
-      if (since !== undefined) intervals.push({ from: since, to: at });
+      if (since !== undefined) intervals.push({ from: heard(since), to: heard(at) });
       from = undefined;
     }
   }
   const since = evidence.pausedNow ? (from ?? lastFailure(evidence, evidence.now)) : undefined;
-  if (since !== undefined) intervals.push({ from: since, to: Number.POSITIVE_INFINITY });
+  if (since !== undefined) intervals.push({ from: heard(since), to: Number.POSITIVE_INFINITY });
   return intervals;
 };
 

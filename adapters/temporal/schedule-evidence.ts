@@ -1,6 +1,6 @@
 // What Temporal can say of a schedule's past: when it ought to have started something, what it started, when the scheduler worked, when
 // it was paused. For the audit.
-import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import type { Client, WorkflowExecutionInfo, WorkflowHandle } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { msToTs, tsToMs } from '@temporalio/common/lib/time.js';
 import protobuf from 'protobufjs';
@@ -92,10 +92,6 @@ interface SchedulerLog {
   readonly pauses: readonly PauseEvent[];
 }
 
-const WORKFLOW_STARTED = 1;
-const TASK_STARTED = 6;
-const SIGNALED = 26;
-
 /**
  * The scheduler is a workflow itself, and its history tells when it worked and who paused it. Undefined where the server keeps it
  * elsewhere (the audit then goes by what was started).
@@ -107,19 +103,17 @@ const schedulerLog = async (client: Client, scheduleId: string, since: number): 
   try {
     for (;;) {
       const { events } = await client.workflow.getHandle(`temporal-sys-scheduler:${scheduleId}`, runId).fetchHistory();
+      const times = new Map(events?.map(({ eventId, eventTime }) => [String(eventId), tsToMs(eventTime ?? undefined)]));
       for (const event of events ?? []) {
-        const at = tsToMs(event.eventTime ?? undefined);
-        const started = event.workflowExecutionStartedEventAttributes;
-        const signal = event.workflowExecutionSignaledEventAttributes;
-        const bytes = (started ?? signal)?.input?.payloads?.[0]?.data;
-        if (event.eventType === TASK_STARTED) wakes.push(at);
-        if (event.eventType === WORKFLOW_STARTED && bytes) pauses.push({ at, paused: pausedIn(bytes) });
-        if (event.eventType === SIGNALED && bytes) pauses.push(...ordered(at, signal?.signalName, bytes));
+        const at = times.get(String(event.eventId)) ?? 0;
+        // A task that was begun and never completed, because the server died over it, did nothing.
+        const begun = times.get(String(event.workflowTaskCompletedEventAttributes?.startedEventId));
+        if (begun !== undefined) wakes.push(begun);
+        pauses.push(...ordered(at, event));
       }
       const first = events?.[0];
       const before = first?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId;
-      const from = tsToMs(first?.eventTime ?? undefined);
-      if (!before || from < since) break;
+      if (!before || tsToMs(first?.eventTime ?? undefined) < since) break;
       runId = before;
     }
   } catch (error) {
@@ -130,9 +124,16 @@ const schedulerLog = async (client: Client, scheduleId: string, since: number): 
   return { wakes: wakes.sort((a, b) => a - b), pauses };
 };
 
-/** What a person or the reconciler asked of the scheduler: a patch that pauses or wakes it, or a whole new schedule. */
-const ordered = (at: number, name: string | null | undefined, bytes: Uint8Array): PauseEvent[] => {
-  if (name === 'update') return [{ at, paused: pausedIn(bytes) }];
+type HistoryEvent = NonNullable<Awaited<ReturnType<WorkflowHandle['fetchHistory']>>['events']>[number];
+
+/** What the scheduler was born with, or what a person or the reconciler asked of it: a pause, its end, or a whole new schedule. */
+const ordered = (at: number, event: HistoryEvent): PauseEvent[] => {
+  const born = event.workflowExecutionStartedEventAttributes;
+  const told = event.workflowExecutionSignaledEventAttributes;
+  const bytes = (born ?? told)?.input?.payloads?.[0]?.data;
+  if (!bytes) return [];
+  if (born || told?.signalName === 'update') return [{ at, paused: pausedIn(bytes) }];
+  if (told?.signalName !== 'patch') return [];
   const patch = fieldsOf(bytes);
   if (patch.has(PATCH.pause)) return [{ at, paused: true }];
   return patch.has(PATCH.unpause) ? [{ at, paused: false }] : [];

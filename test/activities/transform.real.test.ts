@@ -44,8 +44,10 @@ const lateEvents = (from: string): string => {
   return `${[header, ...moved].join('\n')}\n`;
 };
 
+/** A lake outside the walls, which only the owner can make. */
 const elsewhere = (environment: Environment, name: string): Environment => ({
   ...environment,
+  postgres: { ...environment.owner, external: false },
   lake: { ...environment.lake, metadataSchema: `lake_${name}`, dataPath: path.join(environment.home, 'lakes', name) },
 });
 

@@ -40,7 +40,7 @@ describe('recorded histories', () => {
         JSON.parse(readFileSync(path.join(import.meta.dirname, name), 'utf8')).events[0]
           .workflowExecutionStartedEventAttributes.workflowType.name,
     );
-    expect(new Set(types)).toEqual(new Set(['run', 'ingest', 'transform', 'train', 'score']));
+    expect(new Set(types)).toEqual(new Set(['run', 'ingest', 'transform', 'train', 'score', 'promote', 'rollback']));
   });
 
   it.each(recorded)(
@@ -69,5 +69,12 @@ describe('a change that breaks running workflows is caught', () => {
       text.replace('inTurn(planned.brief.models, scoreOne)', 'inTurn([], scoreOne)'),
     );
     await expect(replay(codePath, 'first.json')).rejects.toThrow(/[Nn]ondeterminism|Determinism/);
+  }, 60_000);
+
+  it('in promote: the evidence not looked at again after the approval', async () => {
+    const codePath = await mutant('promote.ts', (text) =>
+      text.replace('({ frozen, verdict } = await saga.look(approved));', 'break;'),
+    );
+    await expect(replay(codePath, 'promote-prod.json')).rejects.toThrow(/[Nn]ondeterminism|Determinism/);
   }, 60_000);
 });

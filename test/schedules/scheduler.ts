@@ -55,8 +55,11 @@ class Stage {
   enter(state: Stretch['state'], at: number): void {
     this.settle(at);
     if (this.state === 'down' && state !== 'down') this.wake(at);
-    if ((this.state === 'paused') !== (state === 'paused'))
+    if ((this.state === 'paused') !== (state === 'paused')) {
       this.pauses.push({ at: at + 10, paused: state === 'paused' });
+      // It is told of that as well.
+      this.wakes.push(at + 12);
+    }
     this.state = state;
   }
 

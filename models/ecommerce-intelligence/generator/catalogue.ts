@@ -1,6 +1,7 @@
 // SQL for the planted catalogue: categories, tastes, products with brand and price, and the price list of the moment.
 import { categories, pools, tasteSlots } from './categories.ts';
 import { salt, uniform, word } from './draws.ts';
+import { EVENT_TYPES } from './population.ts';
 
 /** Share of products without a brand. */
 const BRANDLESS = 0.38;
@@ -21,14 +22,22 @@ export const catalogueSql = (seed: number, products: number): string[] => {
     return `(${c.index}, ${code}, ${c.price}::double, ${pool.start}, ${pool.size})`;
   });
   const taste = tasteSlots().flatMap((row, type) => row.map((slots, category) => `(${type}, ${category}, ${slots})`));
+  const codes = categories().flatMap((c) => (c.code === null ? [] : [c.code]));
   return [
-    `create table categories as select * from (values ${rows.join(', ')}) v(category, code, price, pool, size)`,
+    enumSql('brand_name', BRANDS),
+    enumSql('event_type', EVENT_TYPES),
+    enumSql('category_code', codes),
+    `create table categories as select * replace (code::category_code as code) from (values ${rows.join(', ')}) v(category, code, price, pool, size)`,
     `create table taste as select type::tinyint as type, category::smallint as category,
        (sum(slots) over (partition by type order by category) - slots + unnest(range(slots)))::integer as slot
      from (values ${taste.join(', ')}) v(type, category, slots)`,
     productsSql(seed),
   ];
 };
+
+/** Few-valued text is an ENUM: a byte to sort, and its dictionary is ready when a file is written. */
+export const enumSql = (name: string, values: readonly string[]): string =>
+  `create type ${name} as enum (${values.map((value) => `'${value}'`).join(', ')})`;
 
 const productsSql = (seed: number): string => {
   const brands = `[${BRANDS.map((b) => `'${b}'`).join(', ')}]`;
@@ -44,7 +53,7 @@ const productsSql = (seed: number): string => {
       (item + (case category % 2 when 0 then 2 * size else -2 * size end))::integer as partner,
       (1000000 + item * 121 + key % 121)::integer as product_id,
       2053013552000000000 + category * 7777777777 as category_id, code as category_code,
-      case when ${uniform('key', 'brandless')} < ${BRANDLESS} then null else ${brand} end as brand,
+      case when ${uniform('key', 'brandless')} < ${BRANDLESS} then null else (${brand})::brand_name end as brand,
       price * (case dear when 1 then 1.9 else 0.7 end) * exp(0.5 * (${uniform('key', 'price')} - 0.5)) as base_price
     from keyed order by item`;
 };
@@ -52,7 +61,7 @@ const productsSql = (seed: number): string => {
 /** The price list of a four-week period, with prices moved a little product by product, and lifted after the drift date. */
 export const priceListSql = (period: number, drifted: boolean): string => {
   const move = `[0.94, 1.0, 1.0, 1.06][1 + (${word('key', 'price period', period)} % 4)::integer]`;
-  return `create or replace table price_list as
+  return `create or replace temp table price_list as
     select item, product_id, category_id, category_code, brand,
       greatest(0.5, round(base_price * ${move} * ${drifted ? 1.2 : 1}, 2))::decimal(12, 2) as price
     from products order by item`;

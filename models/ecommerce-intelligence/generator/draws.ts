@@ -28,6 +28,13 @@ export const unit = (bits: string): string => `(((${bits}) >> 11)::double + 0.5)
 /** A uniform in (0, 1) for a key and a purpose. */
 export const uniform = (key: string, purpose: string): string => unit(word(key, purpose));
 
+/** The 64-bit bound that words of a uniform below `share` stay under. */
+export const bound = (share: number): string => `${BigInt(Math.ceil(share * 2 ** 53 - 0.5)) << 11n}::ubigint`;
+
+/** Whether a uniform for a key and a purpose is below a share: compared as whole numbers, which is cheaper than `uniform`. */
+export const happens = (key: string, purpose: string, share: number): string =>
+  `(${word(key, purpose)} < ${bound(share)})`;
+
 /** An integer in [0, bound) for a key and a purpose. */
 export const below = (bound: number | string, key: string, purpose: string): string =>
   `(${word(key, purpose)} % ${bound})::integer`;
@@ -42,5 +49,10 @@ export const band = (u: string, shares: readonly number[]): string => {
   return `case ${arms.join(' ')} else ${shares.length} end`;
 };
 
+/** A bound of words per user type, for `happens` with a share that depends on the 1-based `type` column. */
+export const boundByType = (shares: readonly number[]): string => `${listed(shares.map(bound))}[type]`;
+
 /** A constant per user type, picked by the 1-based `type` column. */
-export const byType = (values: readonly number[]): string => `[${values.map((v) => `${v}::double`).join(', ')}][type]`;
+export const byType = (values: readonly number[]): string => `${listed(values.map((v) => `${v}::double`))}[type]`;
+
+export const listed = (values: readonly string[]): string => `[${values.join(', ')}]`;

@@ -66,17 +66,17 @@ export const recordFaultsSql = (fileName: string, format: FileFormat): string =>
 
 /** The rows of a Parquet file, broken ones within its types. */
 export const faultyRowsSql = (): string => `select ${EVENT_COLUMNS.join(', ')} from (
-    select * replace (case kind when 1 then 'veiw' else event_type end as event_type, case kind when 2 then -price else price end as price,
+    select * replace (case kind when 1 then 'veiw' else event_type::varchar end as event_type, case kind when 2 then -price else price end as price,
       case kind when 3 then null else user_id end as user_id)
     from file_rows) order by row`;
 
 /** The lines of a text file in a single column named as the header line; written without quotes. */
 export const faultyLinesSql = (): string => {
   const time = `case kind when 4 then '2019-13-45 99:00:00 UTC' else strftime(event_time, '%Y-%m-%d %H:%M:%S UTC') end`;
-  const type = `case kind when 1 then 'veiw' else event_type end`;
+  const type = `case kind when 1 then 'veiw' else event_type::varchar end`;
   const price = `case kind when 2 then '-' || price::varchar when 5 then 'free' else price::varchar end`;
   const user = `case kind when 3 then '' else user_id::varchar end`;
-  const start = `${time} || ',' || ${type} || ',' || product_id || ',' || category_id || ',' || coalesce(category_code, '')`;
-  const rest = `',' || coalesce(brand, '') || ',' || ${price} || ',' || ${user} || ',' || coalesce(user_session, '')`;
+  const start = `${time} || ',' || ${type} || ',' || product_id || ',' || category_id || ',' || coalesce(category_code::varchar, '')`;
+  const rest = `',' || coalesce(brand::varchar, '') || ',' || ${price} || ',' || ${user} || ',' || coalesce(user_session, '')`;
   return `select ${start} || case kind when 6 then '' else ${rest} end as "${EVENT_COLUMNS.join(',')}" from file_rows order by row`;
 };

@@ -100,6 +100,28 @@ const wholeShares = (weights: readonly number[], whole: number): number[] => {
   });
 };
 
+/** Days that are made together, as offsets: `from` inclusive, `past` exclusive. */
+export interface Days {
+  readonly from: number;
+  readonly past: number;
+}
+
+export const daysOf = ({ from, past }: Days): number[] => Array.from({ length: past - from }, (_, at) => from + at);
+
+/** Rows of a batch: enough that the planning of its statements hardly counts, few enough for memory. */
+const BATCH_ROWS = 300_000;
+/** At least so many batches, so that lanes share them fairly. */
+const LEAST_BATCHES = 16;
+
+/** All days in batches of equally many. */
+export const batches = ({ days, rows }: Plan): Days[] => {
+  const length = clamp(Math.floor((BATCH_ROWS * days) / rows), 1, Math.ceil(days / LEAST_BATCHES));
+  return Array.from({ length: Math.ceil(days / length) }, (_, at) => ({
+    from: at * length,
+    past: Math.min(days, (at + 1) * length),
+  }));
+};
+
 /** The default cut: 30 days before the day after the last, so that its label window just closes. */
 export const LABEL_DAYS = 30;
 export const defaultCut = (plan: Plan): string => dateAfter(plan.from, plan.days - LABEL_DAYS);

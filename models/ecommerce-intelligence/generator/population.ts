@@ -112,6 +112,9 @@ export const USER_TYPES: readonly UserType[] = [
   },
 ];
 
+/** The kinds of events, in the order in which a session has them. */
+export const EVENT_TYPES = ['view', 'cart', 'remove_from_cart', 'purchase'] as const;
+
 /** What a session does whatever the user's type, so that it tells nothing about the type. */
 export const SESSION = {
   /** Chance that an active day has a second session, in the evening. */

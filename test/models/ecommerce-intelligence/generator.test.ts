@@ -8,12 +8,13 @@ import {
   SLOTS,
   tasteSlots,
 } from '../../../models/ecommerce-intelligence/generator/categories.ts';
-import { salt } from '../../../models/ecommerce-intelligence/generator/draws.ts';
-import { viewsToAdd } from '../../../models/ecommerce-intelligence/generator/events.ts';
+import { bound, salt } from '../../../models/ecommerce-intelligence/generator/draws.ts';
 import { classLogLikelihood, typeTables } from '../../../models/ecommerce-intelligence/generator/oracle.ts';
 import {
   activeChance,
+  batches,
   cutDay,
+  daysOf,
   planGeneration,
   populationOptions,
 } from '../../../models/ecommerce-intelligence/generator/plan.ts';
@@ -32,6 +33,7 @@ import {
   seasonOdds,
 } from '../../../models/ecommerce-intelligence/generator/season.ts';
 import { CHANNEL_STATES } from '../../../models/ecommerce-intelligence/generator/sessions.ts';
+import { steerDay, viewsToAdd } from '../../../models/ecommerce-intelligence/generator/steering.ts';
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 const FROM = '2019-07-02';
@@ -56,6 +58,22 @@ describe('plan', () => {
     expect(viewsToAdd(small, last, 9_900, 130)).toBe(-30);
     expect(Math.abs(viewsToAdd(small, 10, 900, 100))).toBeLessThan(100);
     expect(viewsToAdd(small, last, 9_900, 0)).toBe(0);
+  });
+  it('steers a day by its spare views alone, and never below one view a session', () => {
+    const small = plan(10_000);
+    const last = small.days - 1;
+    const sums = { day: last, rows: 130, spare: 80 };
+    expect(steerDay(small, 9_900, 7, sums)).toEqual({ day: last, spare: 80, wanted: 50, before: 7, rows: 100 });
+    expect(steerDay(small, 9_999, 0, sums)).toMatchObject({ wanted: 0, rows: 50 });
+    expect(steerDay(small, 9_900, 0, { day: last, rows: 4, spare: 0 })).toMatchObject({ wanted: 0, rows: 4 });
+  });
+  it('makes every day in one batch: many days of a small run, single days of a large one', () => {
+    for (const rows of [1_000, 2_000_000, 10_000_000, 110_000_000]) {
+      const large = plan(rows);
+      expect(batches(large).flatMap(daysOf)).toEqual(large.arrivals.map((_, day) => day));
+    }
+    expect(batches(plan(1_000))).toHaveLength(16);
+    expect(batches(plan(110_000_000))).toHaveLength(152);
   });
   it('refuses a cut outside the data and faults that do not exist', () => {
     expect(cutDay(plan(1_000), '2019-11-01')).toBe(122);
@@ -96,6 +114,14 @@ describe('catalogue', () => {
 });
 
 describe('draws', () => {
+  it('bound the words of exactly those uniforms that are below a share', () => {
+    const uniform = (bits: bigint): number => (Number(bits >> 11n) + 0.5) / 2 ** 53;
+    for (const share of [0.006, 0.03, 0.12, 0.35, 0.4999]) {
+      const edge = BigInt(bound(share).replace('::ubigint', ''));
+      expect(uniform(edge - 1n)).toBeLessThan(share);
+      expect(uniform(edge)).toBeGreaterThanOrEqual(share);
+    }
+  });
   it('salts differ by purpose and by index', () => {
     const salts = ['visit', 'session', 'cart'].flatMap((p) => [0, 1, 2].map((at) => salt(p, at)));
     expect(new Set(salts).size).toBe(salts.length);

@@ -1,0 +1,16 @@
+// The laws of the reader over many thousand mutated files.
+import { afterAll, beforeAll, test } from 'vitest';
+import { Bench } from './read-bench.ts';
+import { csvIsAccounted, packedIsAccounted, readersAgree } from './read-laws.ts';
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await Bench.open();
+});
+afterAll(() => bench.close());
+
+test('mutated CSV files are accounted for, row by row', () => csvIsAccounted(bench, 2_000));
+
+test('mutated gzip and Parquet files are read or refused', () => packedIsAccounted(bench, 1_000));
+
+test('where DuckDB alone is trusted with a file, the exact reader reads the same', () => readersAgree(bench, 10_000));
