@@ -50,6 +50,8 @@ describe('an outage of twelve intervals', () => {
     let stopWorker = await server.work('worked');
     await untilTaken('quick', 3);
     await (await handleOf(server.client, 'dozing')).pause('for a while');
+    // Heard, not only said: what the server dies over was never heard.
+    while (!(await findSchedule(server.client, 'dozing'))?.state.paused) await pause(100);
     await stopWorker();
     const before = (await infoOf('quick'))?.numActionsTaken ?? 0;
     outage.from = Date.now();
