@@ -18,12 +18,20 @@ export interface PauseEvent {
   readonly paused: boolean;
 }
 
+/** One spell of the scheduler's work. */
+export interface Wake {
+  readonly from: number;
+  readonly to: number;
+}
+
 export interface Evidence {
   /** Start times that follow from the spec, jitter included; ascending. */
   readonly expected: readonly number[];
   readonly runs: readonly ScheduledRun[];
-  /** Moments at which the scheduler is known to have worked, ascending; undefined where the server does not say. */
-  readonly wakes: readonly number[] | undefined;
+  /** When the scheduler is known to have worked, ascending; undefined where the server does not say. */
+  readonly wakes: readonly Wake[] | undefined;
+  /** Moments at which it was told that a run had ended, likewise. */
+  readonly ends: readonly number[] | undefined;
   /** As far as anybody ordered them. */
   readonly pauses: readonly PauseEvent[];
   readonly pausedNow: boolean;
@@ -52,9 +60,6 @@ export interface Judged {
 
 /** A scheduler gets to a time within moments, or it is away. */
 const PROMPT_MS = 30_000;
-/** How long after a run has closed the scheduler may still take it for open. */
-const NOTICE_MS = 3_000;
-
 /** One verdict per expected time, in their order. */
 export const judgeTimes = (
   { overlap, catchUpSeconds, jitterSeconds }: Pick<Schedule, 'overlap' | 'catchUpSeconds' | 'jitterSeconds'>,
@@ -82,8 +87,6 @@ export const judgeTimes = (
     }
     // What is due in the very moment of a pause is looked at before it and not started after it.
     if (pauses.some(({ from }) => from === first)) return { fate: 'paused', run: null };
-    const late = moments.length === 0 ? undefined : inTheWay(at, first, evidence, NOTICE_MS);
-    if (late) return { fate: 'skipped: overlap', run: late.workflowId };
     return { fate: evidence.now - at <= PROMPT_MS ? 'due' : 'unexplained', run: null };
   }
 
@@ -110,28 +113,30 @@ const assign = ({ expected, runs }: Evidence, jitterMs: number): Map<number, Sch
 };
 
 /**
- * When the scheduler first worked after a time: then it dealt with it. Woken by a hair too early, it does so the next time, which an
- * outage may put off; so the next time counts too.
+ * When the scheduler may have dealt with a time: in the first spell of work that goes beyond it. One that began a hair before it may have
+ * left it for the next, which an outage may put off; so the next counts too.
  */
 const dealtWith = (at: number, { wakes, runs }: Evidence): readonly number[] => {
-  if (wakes) return wakes.filter((moment) => moment >= at).slice(0, 2);
+  if (wakes) {
+    const spells = wakes.filter(({ to }) => to >= at).slice(0, 2);
+    return spells.map(({ from }) => Math.max(from, at));
+  }
   const started = runs.map(({ startedAt }) => startedAt).sort((a, b) => a - b);
   return started.filter((moment) => moment >= at).slice(0, 1);
 };
 
-/** A run for an earlier time that was open when this one was dealt with, or was taken to be; the last of them. */
-const inTheWay = (at: number, seen: number, { runs, wakes }: Evidence, notice = 0): ScheduledRun | undefined =>
-  runs.findLast(({ nominal, startedAt, closedAt }) => {
-    if (nominal >= at || startedAt > seen + PROMPT_MS) return false;
-    if (closedAt === null || closedAt + notice >= at) return true;
-    // It cannot have been told of the end before it worked again.
-    return wakes !== undefined && !wakes.some((wake) => closedAt <= wake && wake < seen);
-  });
+/** The last run for an earlier time, if the scheduler took it to be open when it dealt with this one. */
+const inTheWay = (at: number, seen: number, { runs, ends }: Evidence): ScheduledRun | undefined => {
+  const last = runs.findLast(({ nominal, startedAt }) => nominal < at && startedAt <= seen + PROMPT_MS);
+  const closedAt = last?.closedAt ?? Number.POSITIVE_INFINITY;
+  const told = ends === undefined ? closedAt < at : ends.some((end) => closedAt <= end && end <= seen);
+  return told ? undefined : last;
+};
 
 /** From the moment at which the scheduler heard of a pause to that at which it heard of its end. */
 const pauseIntervals = (evidence: Evidence): { from: number; to: number }[] => {
   const intervals: { from: number; to: number }[] = [];
-  const heard = (at: number) => dealtWith(at, evidence)[0] ?? at;
+  const heard = (at: number) => evidence.wakes?.find(({ from }) => from >= at)?.from ?? at;
   let from: number | undefined;
   for (const { at, paused } of [...evidence.pauses].sort((a, b) => a.at - b.at)) {
     if (paused) from ??= at;

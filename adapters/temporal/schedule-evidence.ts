@@ -5,7 +5,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { msToTs, tsToMs } from '@temporalio/common/lib/time.js';
 import protobuf from 'protobufjs';
 import type { Schedule } from '../../core/schedule.ts';
-import type { Evidence, PauseEvent, ScheduledRun } from '../../core/schedule-audit.ts';
+import type { Evidence, PauseEvent, ScheduledRun, Wake } from '../../core/schedule-audit.ts';
 import type { Described } from './schedule-reading.ts';
 import { scheduleIdOf } from './schedules.ts';
 
@@ -31,6 +31,7 @@ export const pastOf = async (client: Client, schedule: Schedule, found: Describe
     runs: all.filter(({ nominal }) => standsFor(nominal, schedule)),
     extra: all.filter(({ nominal }) => !standsFor(nominal, schedule)),
     wakes: log?.wakes,
+    ends: log?.ends,
     pauses: log?.pauses ?? [],
     pausedNow: found.state.paused,
   };
@@ -88,7 +89,8 @@ const standsFor = (nominal: number, { when, timeZone }: Schedule): boolean => {
 };
 
 interface SchedulerLog {
-  readonly wakes: readonly number[];
+  readonly wakes: readonly Wake[];
+  readonly ends: readonly number[];
   readonly pauses: readonly PauseEvent[];
 }
 
@@ -97,7 +99,8 @@ interface SchedulerLog {
  * elsewhere (the audit then goes by what was started).
  */
 const schedulerLog = async (client: Client, scheduleId: string, since: number): Promise<SchedulerLog | undefined> => {
-  const wakes: number[] = [];
+  const wakes: Wake[] = [];
+  const ends: number[] = [];
   const pauses: PauseEvent[] = [];
   let runId: string | undefined;
   try {
@@ -108,7 +111,8 @@ const schedulerLog = async (client: Client, scheduleId: string, since: number): 
         const at = times.get(String(event.eventId)) ?? 0;
         // A task that was begun and never completed, because the server died over it, did nothing.
         const begun = times.get(String(event.workflowTaskCompletedEventAttributes?.startedEventId));
-        if (begun !== undefined) wakes.push(begun);
+        if (begun !== undefined) wakes.push({ from: begun, to: at });
+        if (event.workflowExecutionSignaledEventAttributes?.signalName === 'refresh') ends.push(at);
         pauses.push(...ordered(at, event));
       }
       const first = events?.[0];
@@ -121,7 +125,7 @@ const schedulerLog = async (client: Client, scheduleId: string, since: number): 
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     if (runId === undefined) return undefined;
   }
-  return { wakes: wakes.sort((a, b) => a - b), pauses };
+  return { wakes: wakes.sort((a, b) => a.from - b.from), ends, pauses };
 };
 
 type HistoryEvent = NonNullable<Awaited<ReturnType<WorkflowHandle['fetchHistory']>>['events']>[number];

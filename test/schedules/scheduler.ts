@@ -43,6 +43,7 @@ class Stage {
   private readonly runs: OpenRun[] = [];
   private readonly ends = new Map<OpenRun, number>();
   private readonly wakes: number[] = [];
+  private readonly heardEnds: number[] = [];
   private readonly pauses: PauseEvent[] = [];
   private readonly waiting: number[] = [];
   private pending: number[] = [];
@@ -73,11 +74,12 @@ class Stage {
   told(now: number): { evidence: Evidence; truth: readonly Fate[] } {
     this.settle(now);
     const expected = [...this.fates.keys()].sort((a, b) => a - b);
-    const { runs, wakes, pauses } = this;
+    const { runs, wakes, heardEnds: ends, pauses } = this;
     const evidence = {
       expected,
       runs,
-      wakes: wakes.toSorted((a, b) => a - b),
+      wakes: wakes.toSorted((a, b) => a - b).map((from) => ({ from, to: from + 3 })),
+      ends,
       pauses,
       pausedNow: this.state === 'paused',
       now: now + 60_000,
@@ -129,6 +131,7 @@ class Stage {
       const waiting = this.state === 'paused' ? undefined : this.waiting.shift();
       // It is told of every end.
       this.wakes.push(next.closedAt + 1);
+      this.heardEnds.push(next.closedAt + 1);
       if (waiting === undefined) continue;
       this.start(waiting, next.closedAt + 1);
     }

@@ -1,11 +1,11 @@
 // The laws of the reader over many thousand mutated files.
 import { afterAll, beforeAll, test } from 'vitest';
-import { Bench } from './read-bench.ts';
-import { csvIsAccounted, packedIsAccounted, readersAgree } from './read-laws.ts';
+import type { Bench } from './read-bench.ts';
+import { csvIsAccounted, openBench, packedIsAccounted, readersAgree } from './read-laws.ts';
 
 let bench: Bench;
 beforeAll(async () => {
-  bench = await Bench.open();
+  bench = await openBench();
 });
 afterAll(() => bench.close());
 
