@@ -9,6 +9,9 @@ export default defineConfig({
       {
         test: {
           ...forks,
+          // Pure tests share nothing that one of them changes: a process reads the modules once, for all its files.
+          isolate: false,
+          maxWorkers: '100%',
           name: 'pure',
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.{real,campaign}.test.ts'],
