@@ -7,6 +7,8 @@ import type { Part } from '../workflows/stage-board.ts';
 import { count, seconds } from './output.ts';
 
 const EVERY_MS = 500;
+/** temporal.api.enums.v1.PendingActivityState: on a worker, not in its queue. */
+const AT_WORK = 2;
 
 /** Resolves with the run's result, rejects with its failure; prints to stderr unless `quiet`. */
 export const follow = async <Result>(
@@ -64,7 +66,8 @@ const present = async (client: Client, workflowId: string): Promise<string> => {
     const inner = await present(client, child).catch(gone);
     return part ? `${part.now} (${part.done}/${part.total})${inner.startsWith(' ') ? inner : ` ${inner}`}` : inner;
   }
-  const activity = raw.pendingActivities?.[0];
+  const pending = raw.pendingActivities ?? [];
+  const activity = pending.find(({ state }) => state === AT_WORK) ?? pending[0];
   if (!activity) return '';
   const payload = activity.heartbeatDetails?.payloads?.[0]?.data;
   const pulse: Pulse | undefined = payload ? JSON.parse(Buffer.from(payload).toString('utf8')) : undefined;

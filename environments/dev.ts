@@ -2,6 +2,7 @@
 import type { Extent } from './extent.ts';
 
 export const dev: Extent = {
+  computeSlots: 1,
   duckdbThreads: 2,
   duckdbMemory: '2GB',
   retentionDays: 7,

@@ -70,6 +70,8 @@ export interface Environment {
   readonly stage: string;
   /** The HTML report of each run. */
   readonly reports: string;
+  /** Heavy steps at once in one worker process. */
+  readonly computeSlots: number;
   readonly duckdb: { readonly threads: number; readonly memoryLimit: string; readonly tempDirectory: string };
   readonly api: { readonly host: string; readonly port: number; readonly url: string };
   /** The Postgres schema of this environment's own tables. */
@@ -166,6 +168,7 @@ const describe = (name: EnvironmentName, settings: Settings): Environment => {
     keys: join(settings.PERENNIAL_KEYS ?? join(home, 'keys'), name),
     stage: join(home, 'stage', name),
     reports: join(home, 'reports', name),
+    computeSlots: settings.PERENNIAL_COMPUTE_SLOTS ?? extent.computeSlots,
     duckdb: {
       threads: settings.PERENNIAL_DUCKDB_THREADS ?? extent.duckdbThreads,
       memoryLimit: settings.PERENNIAL_DUCKDB_MEMORY ?? extent.duckdbMemory,

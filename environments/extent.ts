@@ -2,6 +2,8 @@
 import type { PromotionPolicy } from '../core/promotion/policy.ts';
 
 export interface Extent {
+  /** Heavy steps at once in one worker process. Each fills two cores: on two, two at once were measured to be slower than one by one. */
+  readonly computeSlots: number;
   /** DuckDB threads of one activity. */
   readonly duckdbThreads: number;
   /** DuckDB memory of one activity, DuckDB size text. */

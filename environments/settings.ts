@@ -37,6 +37,7 @@ export const settingsSchema = z.strictObject({
   PERENNIAL_LAKE_PATH: text.optional(),
   /** The folder under which each environment has its own folder of keys, e.g. a mounted secret. Default: `<home>/keys`. */
   PERENNIAL_KEYS: text.optional(),
+  PERENNIAL_COMPUTE_SLOTS: z.coerce.number().int().min(1).max(64).optional(),
   PERENNIAL_DUCKDB_THREADS: z.coerce.number().int().min(1).max(1024).optional(),
   PERENNIAL_DUCKDB_MEMORY: z
     .string()

@@ -2,6 +2,7 @@
 import type { Extent } from './extent.ts';
 
 export const staging: Extent = {
+  computeSlots: 1,
   duckdbThreads: 2,
   duckdbMemory: '4GB',
   retentionDays: 14,

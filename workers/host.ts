@@ -7,14 +7,14 @@ import { queues } from '../workflows/names.ts';
 import { buildDeps } from './deps.ts';
 import { alignSchedules } from './schedules.ts';
 import { publishTemplates } from './templates.ts';
-import type { OneAtATime } from './turns.ts';
+import type { Turns } from './turns.ts';
 
 export interface Shared {
   readonly native: NativeConnection;
   readonly connection: Connection;
   readonly bundle: string;
   /** Whose turn it is to fill the cores. */
-  readonly turns: OneAtATime;
+  readonly turns: Turns;
 }
 
 export interface Hosted {
@@ -45,8 +45,7 @@ export const hostEnvironment = async (environment: Environment, shared: Shared):
   const compute = Worker.create({
     ...options,
     taskQueue: queues.compute,
-    // Heavy steps fill the cores by themselves: two at once are slower than one after the other.
-    maxConcurrentActivityTaskExecutions: 1,
+    maxConcurrentActivityTaskExecutions: environment.computeSlots,
     interceptors: { activity: [shared.turns.interceptor] },
   });
   const workers = await Promise.all([light, compute]);

@@ -5,11 +5,11 @@ import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { environmentsIn, loadEnvironment } from '../environments/environment.ts';
 import { workflowBundle } from './bundle.ts';
 import { hostEnvironment } from './host.ts';
-import { oneAtATime } from './turns.ts';
+import { turnsFor } from './turns.ts';
 
 const { values } = parseArgs({ options: { env: { type: 'string', default: 'dev' } } });
 const environments = environmentsIn(values.env).map((name) => loadEnvironment(name));
-const { root, cache, temporal } = loadEnvironment(environmentsIn(values.env)[0]);
+const { root, cache, temporal, computeSlots } = loadEnvironment(environmentsIn(values.env)[0]);
 
 Runtime.install({ logger: new DefaultLogger('WARN'), shutdownSignals: ['SIGINT', 'SIGTERM'] });
 const { address } = temporal;
@@ -17,7 +17,7 @@ const shared = {
   native: await NativeConnection.connect({ address }),
   connection: await Connection.connect({ address }),
   bundle: (await workflowBundle(root, cache)).codePath,
-  turns: oneAtATime(),
+  turns: turnsFor(computeSlots),
 };
 const hosted = await Promise.all(environments.map((environment) => hostEnvironment(environment, shared)));
 console.log(`worker of ${values.env} polls at ${address}`);

@@ -1,4 +1,4 @@
-// One heavy step at a time in a process that hosts several environments: a step that was taken on waits for its turn, heartbeating.
+// Who fills the cores: heavy steps of all environments of a process share a few seats. A step that was taken on waits for one, heartbeating.
 // For host.ts. (A task slot shared between workers will not do: a slot is held while polling, so an idle environment would starve the others.)
 import type { Context } from '@temporalio/activity';
 import type { ActivityInterceptors } from '@temporalio/worker';
@@ -6,27 +6,46 @@ import type { Pulse } from '../activities/heartbeat.ts';
 
 type Waiting = Pick<Context, 'heartbeat' | 'cancelled'>;
 
-export interface OneAtATime {
+export interface Turns {
   readonly interceptor: (context: Waiting) => ActivityInterceptors;
 }
 
 const HEARTBEAT_MS = 1_000;
 
-/** Steps get their turn in the order in which they came. One that is cancelled while it waits gives its turn up. */
-export const oneAtATime = (): OneAtATime => {
-  let last: Promise<unknown> = Promise.resolve();
-  const inTurn = async <T>(context: Waiting, work: () => Promise<T>): Promise<T> => {
-    const before = last;
-    let done: () => void = () => undefined;
-    const mine = new Promise<void>((resolve) => {
-      done = resolve;
+/** At most so many steps at once, in the order in which they came. One that is cancelled while it waits gives its turn up. */
+export const turnsFor = (seats: number): Turns => {
+  let free = seats;
+  const queue: (() => void)[] = [];
+  const leave = () => {
+    const next = queue.shift();
+    if (next) next();
+    else free += 1;
+  };
+  const sit = async (context: Waiting): Promise<void> => {
+    if (free > 0) {
+      free -= 1;
+      return;
+    }
+    let called: () => void = () => undefined;
+    const turn = new Promise<void>((resolve) => {
+      called = resolve;
     });
-    last = before.then(() => mine);
+    queue.push(called);
     try {
-      await untilTurn(context, before);
+      await untilTurn(context, turn);
+    } catch (gone) {
+      const at = queue.indexOf(called);
+      if (at >= 0) queue.splice(at, 1);
+      else leave();
+      throw gone;
+    }
+  };
+  const inTurn = async <T>(context: Waiting, work: () => Promise<T>): Promise<T> => {
+    await sit(context);
+    try {
       return await work();
     } finally {
-      done();
+      leave();
     }
   };
   return {
@@ -35,12 +54,12 @@ export const oneAtATime = (): OneAtATime => {
 };
 
 // Heartbeats say that the worker lives; that the step waits, the terminal shows.
-const untilTurn = async (context: Waiting, before: Promise<unknown>): Promise<void> => {
+const untilTurn = async (context: Waiting, turn: Promise<void>): Promise<void> => {
   const begun = Date.now();
   const beat = () => context.heartbeat({ stage: 'waits for its turn', elapsedMs: Date.now() - begun } satisfies Pulse);
   const alive = setInterval(beat, HEARTBEAT_MS);
   try {
-    await Promise.race([before, context.cancelled]);
+    await Promise.race([turn, context.cancelled]);
   } finally {
     clearInterval(alive);
   }

@@ -63,7 +63,10 @@ export interface Held extends FileAt {
 
 const UNPACKED_LIMIT = 64 * 2 ** 30;
 
-/** `beside`: further connections to the same instance. A small file keeps one core busy, so each connection reads a file of its own. */
+/** Files below this many bytes keep one core busy and no second. */
+const SMALL = 64 * 2 ** 20;
+
+/** `beside`: further connections to the same instance, so that as many small files are read at once, each on one core. */
 export const readFiles = async (
   db: SqlSession,
   request: ReadRequest,
@@ -81,12 +84,26 @@ export const readFiles = async (
   };
   await mkdir(request.work, { recursive: true });
   try {
-    const held = await holdAll([db, ...beside], request, options, watch);
+    const held = await onCores(db, request.files, beside.length, () =>
+      holdAll([db, ...beside], request, options, watch),
+    );
     const outcomes = await judge(db, request.source, held);
     await writeChunk(db, { ...request, columns, rules: checks.rules, held, outcomes });
     return outcomes;
   } finally {
     await rm(request.work, { recursive: true, force: true });
+  }
+};
+
+/** Small files side by side take one thread each: more threads than cores were measured to cost a fifth. */
+const onCores = async <T>(db: SqlSession, files: readonly FileToRead[], beside: number, read: () => Promise<T>) => {
+  if (beside === 0 || files.some(({ bytes }) => bytes > SMALL)) return read();
+  const threads = await db.number(`select current_setting('threads')`);
+  await db.run('set threads = 1');
+  try {
+    return await read();
+  } finally {
+    await db.run(`set threads = ${threads}`);
   }
 };
 

@@ -161,7 +161,7 @@ describe('the same commands as the local stack', () => {
 
   it('temporal, with its dynamic configuration', () => {
     const local = temporalServerArguments({ databaseFile: 'x', port: 1, uiPort: 2, namespaces: [] });
-    const wanted = local.filter((word) => word.startsWith('history.')).map((word) => word.split('='));
+    const wanted = local.filter((word) => /^(history|matching)\./.test(word)).map((word) => word.split('='));
     const config: unknown = parse(readFileSync('deploy/temporal/dynamic-config.yaml', 'utf8'));
     const found = z
       .record(text, z.tuple([z.strictObject({ value: z.number(), constraints: z.strictObject({}) })]))

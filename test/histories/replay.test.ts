@@ -4,6 +4,7 @@ import path from 'node:path';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { workflowBundle } from '../../workers/bundle.ts';
+import * as workflows from '../../workflows/index.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..');
 const recorded = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.json'));
@@ -40,7 +41,7 @@ describe('recorded histories', () => {
         JSON.parse(readFileSync(path.join(import.meta.dirname, name), 'utf8')).events[0]
           .workflowExecutionStartedEventAttributes.workflowType.name,
     );
-    expect(new Set(types)).toEqual(new Set(['run', 'ingest', 'transform', 'train', 'score', 'promote', 'rollback']));
+    expect(new Set(types)).toEqual(new Set(Object.keys(workflows)));
   });
 
   it.each(recorded)(
@@ -62,6 +63,23 @@ describe('a change that breaks running workflows is caught', () => {
         .replace('.LATER.', '.materializeFeatures.');
     const codePath = await mutant('score.ts', swap);
     await expect(replay(codePath, 'first-score-propensity.json')).rejects.toThrow(/[Nn]ondeterminism|Determinism/);
+  }, 60_000);
+
+  it('in transform: a table left out', async () => {
+    const codePath = await mutant('transform.ts', (text) =>
+      text.replace('of brief.tables)', 'of brief.tables.slice(1))'),
+    );
+    await expect(replay(codePath, 'first-transform.json')).rejects.toThrow(/[Nn]ondeterminism|Determinism/);
+  }, 60_000);
+
+  it('in maintain: files deleted before snapshots expire', async () => {
+    const codePath = await mutant('maintain.ts', (text) =>
+      text
+        .replace('heavy.expireSnapshots.', 'heavy.LATER.')
+        .replace('heavy.cleanUpFiles.', 'heavy.expireSnapshots.')
+        .replace('heavy.LATER.', 'heavy.cleanUpFiles.'),
+    );
+    await expect(replay(codePath, 'maintain.json')).rejects.toThrow(/[Nn]ondeterminism|Determinism/);
   }, 60_000);
 
   it('in run: a stage left out', async () => {

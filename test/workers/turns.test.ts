@@ -1,6 +1,6 @@
-// Turns between the environments of one process: never two at once, in order, and nobody who left is waited for.
+// Turns between the environments of one process: never more at once than there are seats, in order, and nobody who left is waited for.
 import { describe, expect, it, vi } from 'vitest';
-import { oneAtATime } from '../../workers/turns.ts';
+import { turnsFor } from '../../workers/turns.ts';
 
 const never = new Promise<never>(() => undefined);
 const input = { args: [], headers: {} };
@@ -14,7 +14,7 @@ const step = () => {
   const begun = vi.fn(() => ended);
   return { begun, end: (outcome?: Error) => end(outcome) };
 };
-type Turns = ReturnType<typeof oneAtATime>;
+type Turns = ReturnType<typeof turnsFor>;
 const take = (
   turns: Turns,
   { begun }: ReturnType<typeof step>,
@@ -29,7 +29,7 @@ const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('steps of several environments', () => {
   it('run one at a time, in the order in which they came, also after one failed', async () => {
-    const turns = oneAtATime();
+    const turns = turnsFor(1);
     const [a, b, c] = [step(), step(), step()];
     const all = Promise.allSettled([a, b, c].map((each) => take(turns, each)));
     await settled();
@@ -43,8 +43,25 @@ describe('steps of several environments', () => {
     expect((await all).map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled']);
   });
 
+  it('run as many at once as there are seats', async () => {
+    const turns = turnsFor(2);
+    const [a, b, c, d] = [step(), step(), step(), step()];
+    const begun = () => [a, b, c, d].map((each) => each.begun.mock.calls.length);
+    const all = Promise.all([a, b, c, d].map((each) => take(turns, each)));
+    await settled();
+    expect(begun()).toEqual([1, 1, 0, 0]);
+    b.end();
+    await settled();
+    expect(begun()).toEqual([1, 1, 1, 0]);
+    for (const each of [a, c]) each.end();
+    await settled();
+    expect(begun()).toEqual([1, 1, 1, 1]);
+    d.end();
+    await all;
+  });
+
   it('that are cancelled while they wait never begin, and hold nobody up', async () => {
-    const turns = oneAtATime();
+    const turns = turnsFor(1);
     const [a, b, c] = [step(), step(), step()];
     const first = take(turns, a);
     let cancel: (reason: Error) => void = () => undefined;
@@ -66,7 +83,7 @@ describe('steps of several environments', () => {
 
   it('heartbeat while they wait, and no longer', async () => {
     vi.useFakeTimers();
-    const turns = oneAtATime();
+    const turns = turnsFor(1);
     const [a, b] = [step(), step()];
     const heartbeat = vi.fn();
     const first = take(turns, a);
