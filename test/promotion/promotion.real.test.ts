@@ -14,6 +14,7 @@ import { startApi } from '../../serving/server.ts';
 import { queues } from '../../workflows/names.ts';
 import { startCuttingProxy } from '../support/cutting-proxy.ts';
 import { killAtEveryPoint, POINTS } from './kills.ts';
+import { raceInto } from './rivals.ts';
 import { expectSound } from './soundness.ts';
 import {
   decide,
@@ -122,26 +123,7 @@ describe('into staging', () => {
     await stops.pop()?.();
     const versions: number[] = [];
     for (let i = 0; i < 6; i += 1) versions.push(await variant(world, `rival ${i}`));
-    const arrived = new Set<string>();
-    // A slow machine may think that whoever waits here is lost: so it says that it is not.
-    const all = () =>
-      until(async () => {
-        Context.current().heartbeat();
-        return arrived.size === versions.length ? true : undefined;
-      });
-    const stop = await world.host('staging', {
-      // Nobody moves before everybody stands at the line.
-      activities: ({ moveChampion }) => ({
-        moveChampion: async (request) => {
-          arrived.add(request.request.attempt);
-          await all();
-          return moveChampion(request);
-        },
-      }),
-    });
-    const ends = await Promise.all(
-      versions.map((version) => promoteTo('staging', `promote/rival/${version}`, { version })),
-    );
+    const ends = await raceInto(world, 'rival', versions);
     const champion = await world.at.staging.registry.champion(MODEL);
     expect(ends.filter(({ status }) => status === 'promoted')).toHaveLength(1);
     const refused = ends.filter(({ status }) => status === 'superseded');
@@ -149,7 +131,6 @@ describe('into staging', () => {
     for (const { reasons } of refused)
       expect(reasons[0]).toContain(`version ${champion?.version} became champion first`);
     await expectSound(world.at.staging);
-    await stop();
     stops.push(await world.host('staging'));
   });
 });
