@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import type { MlflowClient } from '../adapters/mlflow/client.ts';
 import type { PostgresRegistry } from '../adapters/postgres/registry.ts';
+import type { Notifier } from '../core/alert.ts';
 import type { ArtifactStore } from '../core/artifact.ts';
 import type { Trainer } from '../core/learning/job.ts';
 import type { PromotionPolicy } from '../core/promotion/policy.ts';
@@ -54,6 +55,8 @@ export interface Deps {
   readonly policy: PromotionPolicy;
   /** None below the lowest. */
   readonly lower?: Lower;
+  /** Who is told when something is wrong; nobody where there are none. */
+  readonly notifiers?: readonly Notifier[];
 }
 
 /** How far a long step has come; shown in the terminal and in the pending activity's heartbeat. */

@@ -3,7 +3,7 @@ import { readMatrix } from '../adapters/duckdb/matrix.ts';
 import type { DuckDb } from '../adapters/duckdb/session.ts';
 import type { Pin } from '../core/commit.ts';
 import { PerennialError } from '../core/errors.ts';
-import type { FeatureView } from '../core/feature-view.ts';
+import type { VersionedView } from '../core/feature-version.ts';
 import { type CategoryDictionary, fitDictionary } from '../core/learning/encoding.ts';
 import type { Model } from '../core/model.ts';
 import type { Plan } from '../core/plan.ts';
@@ -28,7 +28,7 @@ export interface Tables {
 
 export interface Subject {
   readonly model: Model;
-  readonly view: FeatureView;
+  readonly view: VersionedView;
 }
 
 export const subjectOf = (plan: Pick<Plan, 'models' | 'featureViews'>, name: string): Subject => {

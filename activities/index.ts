@@ -1,12 +1,15 @@
 // All activities of the product over one set of tools; workers register them, workflows know only their types.
+import { createAlertActivities } from './alert.ts';
 import { createDataTagActivities } from './data-tags.ts';
 import type { Deps } from './deps.ts';
+import { createFeatureHistoryActivities } from './feature-history.ts';
 import { createIngestActivities } from './ingest.ts';
 import { createInputActivities } from './input.ts';
 import { createJudgeActivities } from './judge.ts';
 import { createMaintainActivities } from './maintain.ts';
 import { createMaterializeActivities } from './materialize.ts';
 import { createPlanActivities } from './plan.ts';
+import { createPredictionActivities } from './predictions.ts';
 import { createPromotionActivities } from './promotion/index.ts';
 import { createReconcileActivities } from './reconcile/index.ts';
 import { createRefreshActivities } from './refresh.ts';
@@ -36,13 +39,16 @@ export const createRunActivities = (deps: Deps) => ({
 
 export const createActivities = (deps: Deps) => ({
   ...createRunActivities(deps),
+  ...createFeatureHistoryActivities(deps),
   ...createRefreshActivities(deps),
   ...createMaintainActivities(deps),
   ...createSweepActivities(deps),
   ...createPromotionActivities(deps),
   ...createReconcileActivities(deps),
   ...createDataTagActivities(deps),
+  ...createPredictionActivities(deps),
   ...createReproduceActivities(deps),
   ...createRollbackActivities(deps),
   ...createTaggedRunActivities(deps),
+  ...createAlertActivities(deps),
 });

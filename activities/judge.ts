@@ -27,7 +27,7 @@ import { once, type StepResult } from './step.ts';
 import { type ModelRequest, type TrainedModel, writeFiles } from './train.ts';
 
 /** Raise when this file judges or packs otherwise from the same inputs. */
-const STAGE_VERSION = 1;
+const STAGE_VERSION = 2;
 /** Largest difference between the native model's probability and the exported one's, over adversarial rows. */
 const PARITY_TOLERANCE = 1e-9;
 
@@ -241,6 +241,13 @@ const lineageOf = ({ settings }: Deps, plan: Plan, { model, view }: Subject, req
     asOf,
     split: { ...split, train: [...split.train] },
     inputs: [input(pinOf(request.pins, view.table)), input(pinOf(request.pins, model.label.table))],
+    ...(view.version !== undefined && {
+      features: {
+        view: view.name,
+        version: view.version,
+        ...(model.featureService !== undefined && { service: model.featureService }),
+      },
+    }),
     trainingRows: request.trained.rows,
     ...(request.trained.matrix === undefined ? {} : { trainingMatrix: request.trained.matrix }),
     learner: { kind: model.learner.kind, rounds: model.learner.rounds, params: { ...model.learner.params } },

@@ -5,6 +5,7 @@ import { Commits } from '../adapters/ducklake/commits.ts';
 import { Lake } from '../adapters/ducklake/lake.ts';
 import type { Commit } from '../core/commit.ts';
 import type { BuiltTable } from '../core/plan.ts';
+import type { SqlSession } from '../core/sql.ts';
 import type { TableName } from '../core/table.ts';
 import type { Deps } from './deps.ts';
 
@@ -52,4 +53,17 @@ export const withLake = async <T>(
     signal.removeEventListener('abort', interrupt);
     lake.db.close();
   }
+};
+
+/** When the newest fact that the lake held at a snapshot was ingested, ISO 8601; null where it kept no ledger. */
+export const horizonOf = async (
+  { db, commits }: { readonly db: SqlSession; readonly commits: Pick<Commits, 'history'> },
+  snapshot: number,
+): Promise<string | null> => {
+  const ledger = (await commits.history('bronze.files')).filter((commit) => commit.snapshot <= snapshot).at(-1);
+  if (!ledger) return null;
+  const [row] = await db.rows(
+    `select strftime(max(known_at), '%Y-%m-%dT%H:%M:%S.%fZ') as known_by from lake.bronze.files at (version => ${snapshot})`,
+  );
+  return typeof row?.known_by === 'string' ? row.known_by : null;
 };

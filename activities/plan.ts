@@ -3,6 +3,8 @@ import type { ArtifactRef } from '../core/artifact.ts';
 import { type Commit, canonicalJson, contentKey, type Pin } from '../core/commit.ts';
 import { columnsOf } from '../core/contract.ts';
 import { PerennialError } from '../core/errors.ts';
+import { checkFeatures } from '../core/feature-catalogue.ts';
+import { versioned } from '../core/feature-version.ts';
 import { splitByTime } from '../core/learning/time-split.ts';
 import type { Moments, Plan, PlanBrief, PlannedTable } from '../core/plan.ts';
 import { literal, type SqlSession } from '../core/sql.ts';
@@ -82,6 +84,8 @@ export const planOf = async (db: SqlSession, useCase: UseCase, request: Required
       mend: `Known: ${known}`,
     });
   }
+  checkFeatures(useCase);
+  const tables = await planTables(db, useCase);
   return {
     useCase: useCase.name,
     title: useCase.title,
@@ -90,8 +94,8 @@ export const planOf = async (db: SqlSession, useCase: UseCase, request: Required
     windows,
     bronze: bronzeColumns(useCase),
     eventTimes: Object.fromEntries(useCase.sources.map(({ table, eventTime }) => [table, eventTime])),
-    tables: await planTables(db, useCase),
-    featureViews: useCase.featureViews,
+    tables,
+    featureViews: useCase.featureViews.map((view) => versioned(view, tables)),
     models: useCase.models.filter(({ source }) => source === request.source),
   };
 };

@@ -41,6 +41,8 @@ export const createScoreActivities = (deps: Deps) => ({
 export interface LoadedModel {
   readonly version: number;
   readonly package: string;
+  /** Version of the feature view it was trained with, where its package says so. */
+  readonly trainedOn?: string;
   readonly dictionaries: Dictionaries;
   readonly score: (matrix: Float64Array, rows: number) => Promise<Float64Array>;
 }
@@ -68,7 +70,7 @@ const scoreAll = async (
   const rows = await writeScores(lake, subject, cut, loaded, frame);
   const staged = await lake.stage(model.scores, scoresSql(subject, loaded.version));
   await checkPromise(lake.db, promiseOf(subject), staged.file);
-  const why = `version ${loaded.version} as of ${cut}`;
+  const why = `version ${loaded.version} as of ${cut}${otherFeatures(loaded, view)}`;
   const commit = await lake.commit({
     key,
     once: 'head',
@@ -84,6 +86,12 @@ const scoreAll = async (
   return { table: model.scores, snapshot: commit.snapshot, key, rows, reused: commit.reused, why };
 };
 
+/** A champion goes on after its features were defined anew; whoever reads its scores is told. */
+const otherFeatures = ({ trainedOn }: LoadedModel, { name, version }: Subject['view']): string =>
+  trainedOn === undefined || version === undefined || trainedOn === version
+    ? ''
+    : `, trained on ${name}@${trainedOn} and read from ${name}@${version}`;
+
 /** The champion's package, every byte verified against the hash the registry names. */
 const loadPackage = async (deps: Deps, held: RegisteredVersion): Promise<LoadedModel> => {
   const manifest = parseManifest(await deps.artifacts.get(held.packageSha256));
@@ -93,6 +101,7 @@ const loadPackage = async (deps: Deps, held: RegisteredVersion): Promise<LoadedM
   return {
     version: held.version,
     package: held.packageSha256,
+    ...(manifest.lineage.features && { trainedOn: manifest.lineage.features.version }),
     dictionaries: signature.categories,
     score: async (matrix, rows) => (await session.score(matrix, rows)).probability,
   };

@@ -2,6 +2,7 @@
 import type { ArtifactRef } from '../core/artifact.ts';
 import { type Commit, contentKey, type Pin, type Write } from '../core/commit.ts';
 import { PerennialError } from '../core/errors.ts';
+import { definitionOf } from '../core/feature-version.ts';
 import type { BuiltTable, Moments, Plan, PlannedTable } from '../core/plan.ts';
 import { identifier, literal, qualified } from '../core/sql.ts';
 import type { TableName } from '../core/table.ts';
@@ -74,10 +75,14 @@ export const buildTable = async (
     once: 'head',
     message: `${table.name}: ${staged.rows} rows, ${why}`,
     writes: [write(table, staged.file, head, touched)],
-    extra: { lineage, recipe, inputs, ledger: ledgerOf(pins), why },
+    extra: { lineage, recipe, inputs, ledger: ledgerOf(pins), why, ...definition(plan, table) },
   });
   return { table: table.name, snapshot: commit.snapshot, key, rows: staged.rows, reused: commit.reused, why };
 };
+
+/** Of a feature table: what it is computed by, whatever the cuts; its history is read by it. */
+const definition = ({ tables }: Plan, { name }: PlannedTable) =>
+  name.startsWith('features.') ? { definition: definitionOf(tables, name) } : {};
 
 const tableNamed = (plan: Plan, name: TableName): PlannedTable => {
   const table = plan.tables.find((candidate) => candidate.name === name);

@@ -1,4 +1,4 @@
-// `npm run bench -- sql|pipeline|steps [--rows N] [--pairs N]`: claims beside named peers, alternating, medians; prints Markdown.
+// `npm run bench -- sql|pipeline|steps|serving [--rows N] [--pairs N]`: claims beside named peers, alternating, medians; prints Markdown.
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -13,12 +13,20 @@ import { useCases } from '../models/index.ts';
 import { peersPython } from '../test/support/peers.ts';
 import { duel, measured, table } from './measure.ts';
 import { bare, durable } from './pipeline.ts';
+import { servingBench } from './serving/index.ts';
 import { statements } from './statements.ts';
 import { emptySteps } from './steps.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rows: { type: 'string', default: '10000000' }, pairs: { type: 'string', default: '5' } },
+  options: {
+    rows: { type: 'string', default: '10000000' },
+    pairs: { type: 'string', default: '5' },
+    entities: { type: 'string', default: '100000' },
+    seconds: { type: 'string', default: '20' },
+    out: { type: 'string' },
+    feast: { type: 'string' },
+  },
 });
 const environment = loadEnvironment('dev');
 const useCase = useCaseNamed(useCases, 'ecommerce-intelligence');
@@ -74,9 +82,17 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
     return table(await duel(ours, peer, Number(values.pairs)), 'durable run', 'bare process');
   },
   steps: () => emptySteps(),
+  serving: () =>
+    servingBench({
+      entities: Number(values.entities),
+      seconds: Number(values.seconds),
+      feast: values.feast,
+      out: values.out,
+    }),
 };
 
 const bench = benches[positionals[0] ?? ''];
 if (!bench) throw new Error(`choose one of ${Object.keys(benches).join(', ')}`);
-console.log(`${await bench()}\n\n${values.rows} rows, ${values.pairs} pairs`);
+const page = await bench();
+console.log(positionals[0] === 'serving' ? page : `${page}\n\n${values.rows} rows, ${values.pairs} pairs`);
 process.exit(0);

@@ -19,6 +19,12 @@ export const readerOption = (): Option =>
     .choices(readers)
     .default('developer' satisfies Reader);
 
+/** What a command does before the session is shut off, and the files it may write afterwards. */
+export interface Besides {
+  readonly prepare?: (db: DuckDb) => Promise<void>;
+  readonly writes?: readonly string[];
+}
+
 /**
  * Runs `work` on a session that can read the lake (at a snapshot, if given) and nothing else.
  * @throws PerennialError FORBIDDEN where that reader may not.
@@ -28,14 +34,17 @@ export const withReadOnlyLake = async <T>(
   snapshot: number | undefined,
   work: (lake: ReadOnlyLake) => Promise<T>,
   reader: Reader = 'developer',
+  { prepare, writes = [] }: Besides = {},
 ): Promise<T> => {
   const { lake: place, duckdb, venv, [reader]: postgres } = environment;
   const pool = openPool(postgres, { max: 2 });
   const db = await DuckDb.open(duckdb);
   try {
     const extensions = await extensionFiles(venv);
-    const readOnly = snapshot === undefined ? true : { snapshot };
-    const lake = await Lake.attach({ db, pool, postgres, ...place, extensions, readOnly }).catch((error: unknown) => {
+    const readOnly = snapshot === undefined ? (true as const) : { snapshot };
+    await prepare?.(db);
+    const options = { db, pool, postgres, ...place, extensions, readOnly, alsoReaches: writes };
+    const lake = await Lake.attach(options).catch((error: unknown) => {
       throw inPlainWords(environment, reader, error);
     });
     return await work(lake);

@@ -1,10 +1,14 @@
 // What people and CI type: every command, its help, and the exit code of whatever went wrong.
 import { Command, CommanderError } from 'commander';
+import { register as alert } from './commands/alert.ts';
+import { register as apiKey } from './commands/api-key.ts';
 import { register as approve } from './commands/approve.ts';
+import { register as audit } from './commands/audit.ts';
 import { register as data } from './commands/data.ts';
 import { register as demo } from './commands/demo.ts';
 import { register as diff } from './commands/diff.ts';
 import { register as down } from './commands/down.ts';
+import { register as features } from './commands/features.ts';
 import { register as generate } from './commands/generate.ts';
 import { register as keys } from './commands/keys.ts';
 import { register as lineage } from './commands/lineage.ts';
@@ -22,6 +26,7 @@ import { register as sql } from './commands/sql.ts';
 import { register as status } from './commands/status.ts';
 import { register as up } from './commands/up.ts';
 import { register as verify } from './commands/verify.ts';
+import { register as why } from './commands/why.ts';
 import { failed } from './output.ts';
 
 const program = new Command('perennial')
@@ -45,6 +50,7 @@ for (const register of [
   rollback,
   models,
   data,
+  features,
   diff,
   reproduce,
   generate,
@@ -52,9 +58,13 @@ for (const register of [
   lineage,
   schedules,
   serve,
+  alert,
   verify,
+  why,
   sign,
   keys,
+  apiKey,
+  audit,
   reconcile,
 ])
   register(program);

@@ -68,6 +68,10 @@ export const Lineage = z.strictObject({
   }),
   /** Tables that training read, at their snapshots and commit keys; the feature table first. */
   inputs: z.array(z.strictObject({ table: z.string(), snapshot: z.int().min(0), key: z.string().min(1) })).min(1),
+  /** The feature view it reads, pinned by its version, and the named set of features; versions from before they were recorded lack it. */
+  features: z
+    .strictObject({ view: Name, version: z.string().regex(/^[0-9a-f]{12}$/), service: Name.optional() })
+    .optional(),
   trainingRows: z.int().positive(),
   /** Hash of all that the learner was given; versions from before it was recorded lack it. */
   trainingMatrix: Sha256.optional(),

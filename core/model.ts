@@ -47,6 +47,8 @@ export interface Model {
   readonly question: string;
   /** Name of the feature view that feeds it. */
   readonly featureView: string;
+  /** Name of the feature service it reads; its version's lineage records it. */
+  readonly featureService?: string;
   /** Features in the order of the model's input vector. */
   readonly features: readonly string[];
   readonly label: { readonly table: TableName; readonly column: string; readonly description: string };

@@ -2,7 +2,7 @@
 // breaks a running execution.
 import type { ArtifactRef } from './artifact.ts';
 import type { Pin } from './commit.ts';
-import type { FeatureView } from './feature-view.ts';
+import type { VersionedView } from './feature-version.ts';
 import type { Model, TimeSplit, Windows } from './model.ts';
 import type { Table, TableName } from './table.ts';
 
@@ -23,7 +23,7 @@ export interface Plan {
   /** The column of a source's bronze table that says when. */
   readonly eventTimes: Readonly<Record<TableName, string>>;
   readonly tables: readonly PlannedTable[];
-  readonly featureViews: readonly FeatureView[];
+  readonly featureViews: readonly VersionedView[];
   readonly models: readonly Model[];
 }
 

@@ -24,6 +24,8 @@ export interface Source {
   readonly table: `bronze.${string}`;
   /** One zod object per row; each column's `.meta()` is a `ColumnMeta`. */
   readonly contract: z.ZodObject;
+  /** Columns that name an entity, by its join key, where they are called otherwise. */
+  readonly keys?: Readonly<Record<string, string>>;
   /** Column whose date says which day a row touches. */
   readonly eventTime: string;
   /** Share of bad rows in [0, 1] above which a file is refused whole. */

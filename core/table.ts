@@ -1,6 +1,6 @@
 // What a table promises: one SQL select, its grain, its key, and the laws that hold for every row of it.
 
-export type Layer = 'bronze' | 'silver' | 'gold' | 'features';
+export type Layer = 'bronze' | 'silver' | 'gold' | 'features' | 'serving';
 export type TableName = `${Layer}.${string}`;
 
 export interface Law {

@@ -1,11 +1,11 @@
 // A use case: everything that is true of one business question, in one folder of `models/`.
 //
 // GLOSSARY. source: files from outside under a contract · table: one select with a promise · entity: whom a feature describes ·
-// feature view: features of an entity as of a moment · cut: the moment T that divides what may be known from what is to be foretold ·
+// feature view: features of an entity as of a moment · feature service: a named set of features that a model reads · cut: the moment T that divides what may be known from what is to be foretold ·
 // trial: one set of hyperparameters, trained · champion: the version that answers · alias: a movable name for a version ·
 // lineage: which inputs a table or model came from · commit key: the hash of all that determines a result.
 import { PerennialError } from './errors.ts';
-import type { FeatureView } from './feature-view.ts';
+import type { Entity, FeatureService, FeatureView, PushedView } from './feature-view.ts';
 import type { Model, Windows } from './model.ts';
 import type { Source } from './source.ts';
 import type { Table } from './table.ts';
@@ -17,7 +17,12 @@ export interface UseCase {
   readonly sources: readonly Source[];
   /** In any order; the plan orders them by what their SQL reads. */
   readonly tables: readonly Table[];
+  /** Whom its features describe. */
+  readonly entities?: readonly Entity[];
   readonly featureViews: readonly FeatureView[];
+  readonly featureServices?: readonly FeatureService[];
+  /** Views that are folded from a stream and pushed online; no run computes them. */
+  readonly folds?: readonly PushedView[];
   readonly models: readonly Model[];
   /** Windows by source name: a shop's clicks and a wholesaler's invoices live at different paces. */
   readonly windows: Readonly<Record<string, Windows>>;

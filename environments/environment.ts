@@ -8,6 +8,8 @@ import { type AccountName, accountNames, type EnvironmentName, environmentNames,
 import { PerennialError } from '../core/errors.ts';
 import type { PromotionPolicy } from '../core/promotion/policy.ts';
 import { type Accounts, accountSettings, accountsOf, type PostgresPlace } from './accounts.ts';
+import { type Receiver, receiversIn } from './alerts.ts';
+import { type ApiPlace, apiPlace } from './api-place.ts';
 import { dev } from './dev.ts';
 import type { Extent } from './extent.ts';
 import { prod } from './prod.ts';
@@ -73,7 +75,7 @@ export interface Environment {
   /** Heavy steps at once in one worker process. */
   readonly computeSlots: number;
   readonly duckdb: { readonly threads: number; readonly memoryLimit: string; readonly tempDirectory: string };
-  readonly api: { readonly host: string; readonly port: number; readonly url: string };
+  readonly api: ApiPlace;
   /** The Postgres schema of this environment's own tables. */
   readonly schema: string;
   /** What it demands of whatever is promoted into it. */
@@ -82,6 +84,14 @@ export interface Environment {
   readonly crashFolder: string | undefined;
   /** `paused`: new schedules wait for a person to wake them. */
   readonly schedules: 'on' | 'paused';
+  /** Who is told when something is wrong; holds secrets. */
+  readonly receivers: readonly Receiver[];
+  readonly telemetry: {
+    /** Where a worker tells Prometheus of itself; undefined: nowhere. */
+    readonly workerMetricsPort: number | undefined;
+    /** Base address of an OpenTelemetry collector; undefined: no traces. */
+    readonly otlp: string | undefined;
+  };
   /** What the settings said, without secrets: handed on to child processes. */
   readonly settings: Readonly<Record<string, string>>;
 }
@@ -178,6 +188,11 @@ const describe = (name: EnvironmentName, settings: Settings): Environment => {
     promotion: extent.promotion,
     crashFolder: settings.PERENNIAL_CRASH_FOLDER,
     schedules: settings.PERENNIAL_SCHEDULES,
+    receivers: receiversIn(resolve(settings.PERENNIAL_ALERTS ?? join(home, 'alerts.json')), name),
+    telemetry: {
+      workerMetricsPort: settings.PERENNIAL_PORT_WORKER_METRICS,
+      otlp: settings.OTEL_EXPORTER_OTLP_ENDPOINT?.replace(/\/+$/, ''),
+    },
     settings: withoutSecrets({ ...settings, PERENNIAL_HOME: home, PERENNIAL_CACHE: cache, PERENNIAL_VENV: venv }),
   };
 };
@@ -196,7 +211,6 @@ const places = (
     mlflow: settings.PERENNIAL_PORT_MLFLOW,
     api: settings[apiPortSettings[name]],
   };
-  const host = settings.PERENNIAL_API_HOST;
   return {
     ports,
     accounts,
@@ -214,7 +228,7 @@ const places = (
       postgres: accounts.mlflow,
       external: settings.MLFLOW_TRACKING_URI !== undefined,
     },
-    api: { host, port: ports.api, url: `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${ports.api}` },
+    api: apiPlace(settings, name),
   };
 };
 

@@ -1,10 +1,13 @@
 // The settings that people and processes may give by environment variable, checked once. For environment.ts alone.
 import { z } from 'zod';
 import { type AccountName, accountNames, type EnvironmentName, type RoleAccount } from '../core/access.ts';
+import { apiRoles } from '../core/api-policy.ts';
 import { PerennialError } from '../core/errors.ts';
 
 const port = (standard: number) => z.coerce.number().int().min(1).max(65_535).default(standard);
 const text = z.string().min(1);
+const rolesPattern = new RegExp(`^(none|(${apiRoles.join('|')})(, ?(${apiRoles.join('|')}))*)$`);
+const originsPattern = /^https?:\/\/[^/,\s]+(, ?https?:\/\/[^/,\s]+)*$/;
 
 /** Every setting by its variable; the defaults stand one digit before the usual port, so that nothing local collides. */
 export const settingsSchema = z.strictObject({
@@ -19,6 +22,20 @@ export const settingsSchema = z.strictObject({
   PERENNIAL_PORT_API_STAGING: port(18_081),
   PERENNIAL_PORT_API_PROD: port(18_082),
   PERENNIAL_API_HOST: text.default('127.0.0.1'),
+  /** The roles of requests without credentials, separated by commas, or `none`. Default: analyst,scientist in dev, else none. */
+  PERENNIAL_ANONYMOUS_ROLES: z
+    .string()
+    .regex(rolesPattern, `must be none, or of ${apiRoles.join(', ')}`)
+    .optional(),
+  /** Requests a minute of one principal. */
+  PERENNIAL_API_RATE_LIMIT: z.coerce.number().int().min(1).max(100_000_000).default(1_000),
+  /** Origins whose pages may ask the API from a browser, separated by commas. Default: none. */
+  PERENNIAL_API_CORS_ORIGINS: z.string().regex(originsPattern, 'must be origins like https://shop.example').optional(),
+  /** PEM files; given together, the API speaks HTTPS alone. */
+  PERENNIAL_API_TLS_CERTIFICATE: text.optional(),
+  PERENNIAL_API_TLS_KEY: text.optional(),
+  /** `yes`: a proxy in front of the API speaks HTTPS to the world. */
+  PERENNIAL_API_BEHIND_PROXY: z.enum(['yes', 'no']).default('no'),
   /** The owner's; used to prepare the database and for nothing else. */
   PERENNIAL_POSTGRES_PASSWORD: text.optional(),
   PERENNIAL_POSTGRES_PASSWORD_DEV_SERVICE: text.optional(),
@@ -46,6 +63,12 @@ export const settingsSchema = z.strictObject({
   PERENNIAL_CRASH_FOLDER: text.optional(),
   /** `paused`: schedules are made, but wait for a person to wake them. */
   PERENNIAL_SCHEDULES: z.enum(['on', 'paused']).default('on'),
+  /** The file of those who are told when something is wrong. Default: `<home>/alerts.json`; without it nobody is. */
+  PERENNIAL_ALERTS: text.optional(),
+  /** Where a worker tells Prometheus of itself, on this host alone. Default: nowhere. A port for each worker process. */
+  PERENNIAL_PORT_WORKER_METRICS: z.coerce.number().int().min(1).max(65_535).optional(),
+  /** Base address of an OpenTelemetry collector (OTLP over HTTP). Default: no traces. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   TEMPORAL_ADDRESS: z
     .string()

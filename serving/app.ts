@@ -1,13 +1,28 @@
 // The HTTP API over what was promoted: predictions, health, models, pages. It starts no work and needs neither Temporal nor MLflow.
 import swagger from '@fastify/swagger';
 import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify';
+import { securitySchemes } from './access/gate.ts';
+import { type Access, controlAccess } from './access/index.ts';
+import type { FeatureStore } from './feature-store.ts';
 import type { ModelKeeper } from './keeper.ts';
+import type { ApiMetrics } from './metrics.ts';
+import { type Overload, shedOverload } from './overload.ts';
 import type { OnlineStore, ReportSource } from './ports.ts';
 import { problem, problemOf, sendProblem } from './problem.ts';
+import { batchRoute } from './routes/batch.ts';
+import { explainRoute } from './routes/explain.ts';
+import { featureRoutes } from './routes/features.ts';
 import { healthRoute } from './routes/health.ts';
+import { inferRoutes } from './routes/infer.ts';
+import { countRequests, metricsRoute } from './routes/metrics.ts';
 import { modelsRoute } from './routes/models.ts';
 import { pageRoutes } from './routes/pages.ts';
 import { predictRoutes } from './routes/predict.ts';
+import { type PredictionRecords, predictionsRoute } from './routes/predictions.ts';
+import type { FeatureReader } from './scoring/feature-cache.ts';
+import type { PredictionLog } from './scoring/prediction-log.ts';
+import type { InStage } from './stages.ts';
+import { traceRequests } from './tracing.ts';
 
 export interface AppDeps {
   readonly environment: string;
@@ -15,13 +30,33 @@ export interface AppDeps {
   readonly defaultModel: string;
   readonly keeper: ModelKeeper;
   readonly online: OnlineStore;
+  /** Reads the online store through a memory; without one, each request reads it. */
+  readonly features?: FeatureReader;
+  /** Where answers are noted; without one, they are not. */
+  readonly predictions?: Pick<PredictionLog, 'add' | 'counts'>;
+  /** Where they are looked up again. */
+  readonly records?: PredictionRecords;
+  /** Without one, features are neither told nor taken. */
+  readonly featureStore?: FeatureStore;
   readonly reports: ReportSource;
+  readonly access: Access;
+  /** PEM; given, it speaks HTTPS alone. */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly logger?: FastifyServerOptions['logger'];
+  /** Watches the stages of answers. */
+  readonly inStage?: InStage;
+  readonly metrics?: ApiMetrics;
+  /** A span for each request. */
+  readonly traced?: boolean;
+  /** When to refuse requests for the sake of the others. */
+  readonly overload?: Overload;
 }
 
 const BODY_BYTES = 64 * 1024;
+const REQUEST_MS = 15_000;
+const ANSWER_MS = 30_000;
 
 /** The app, ready to listen or to be injected into. */
 export const buildApp = async (deps: AppDeps): Promise<FastifyInstance> => {
@@ -30,6 +65,10 @@ export const buildApp = async (deps: AppDeps): Promise<FastifyInstance> => {
     // A line for each request would cost more than the prediction.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_BYTES,
+    // For a request to arrive whole, and for its answer.
+    requestTimeout: REQUEST_MS,
+    handlerTimeout: ANSWER_MS,
+    ...(deps.tls && { https: deps.tls }),
     routerOptions: { maxParamLength: 600 },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
     frameworkErrors: (error, request, reply) => {
@@ -53,19 +92,35 @@ export const buildApp = async (deps: AppDeps): Promise<FastifyInstance> => {
       problem(404, 'No such address', { field: 'url', value: request.url, mend: 'See /openapi.json' }),
     ),
   );
+  if (deps.traced) traceRequests(app, deps.environment);
+  if (deps.overload) shedOverload(app, deps.overload);
+  if (deps.metrics) countRequests(app, deps.metrics, servedBy(deps));
   await app.register(swagger, { openapi: DESCRIPTION });
+  await controlAccess(app, deps.access);
   await app.register(async (routes) => {
     healthRoute(routes, deps);
     modelsRoute(routes, deps);
     predictRoutes(routes, deps);
+    batchRoute(routes, deps);
+    if (deps.records) predictionsRoute(routes, deps.records);
+    explainRoute(routes, deps);
+    inferRoutes(routes, deps);
     pageRoutes(routes, deps);
-    routes.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+    if (deps.featureStore) featureRoutes(routes, deps.featureStore, deps);
+    if (deps.metrics) metricsRoute(routes, deps.metrics);
+    routes.get('/openapi.json', { config: { policy: 'openapi' }, schema: { hide: true } }, () => app.swagger());
   });
   return app;
 };
 
+const servedBy = ({ keeper, defaultModel }: AppDeps) => ({
+  models: new Set(keeper.states().map(({ name }) => name)),
+  standard: defaultModel,
+});
+
 const DESCRIPTION = {
   openapi: '3.1.0',
+  components: { securitySchemes },
   info: {
     title: 'Perennial',
     version: '0.1.0',

@@ -96,6 +96,11 @@ export class ModelKeeper {
     }
   }
 
+  /** Where a name leads. @throws PerennialError UNKNOWN_NAME */
+  served(name: string): ServedModel {
+    return this.slot(name).served;
+  }
+
   states(): readonly (ModelState & { readonly model?: LoadedModel })[] {
     return [...this.slots.values()].map(({ served, held, refused, trouble }) => ({
       ...served,

@@ -2,7 +2,7 @@
 import type { ArtifactStore } from '../core/artifact.ts';
 import { sha256 } from '../core/commit.ts';
 import { PerennialError } from '../core/errors.ts';
-import { encoder } from '../core/learning/encoding.ts';
+import { onlineName } from '../core/feature-version.ts';
 import { calibrated } from '../core/learning/platt.ts';
 import {
   type Manifest,
@@ -12,6 +12,9 @@ import {
   type Signature,
 } from '../core/model-package.ts';
 import type { FeatureValues, LoadedModel } from './ports.ts';
+import { inputVector } from './scoring/input-vector.ts';
+import { scoringOf } from './scoring/model.ts';
+import { openTrees } from './scoring/trees.ts';
 
 /** A session over verified ONNX bytes. */
 export interface Session {
@@ -53,19 +56,36 @@ export const loadPackage = async (
   }
   const signature = parseSignature(fileOf(files, 'signature.json'));
   const session = await open(fileOf(files, 'model.onnx'));
-  await agree(session, signature);
-  const encode = vectorOf(signature);
+  const vector = inputVector(signature);
+  const population = populationOf(signature);
+  const scoring = await released(session, async () => {
+    await agree(session, signature);
+    const trial = [{}, population].map((values) => {
+      const row = new Float64Array(vector.width);
+      vector.write(values, row, 0);
+      return row;
+    });
+    const trees = await openTrees(fileOf(files, 'model.txt').toString('utf8'), session, vector.width, trial);
+    return scoringOf(signature, vector, session, trees);
+  });
   return {
+    ...scoring,
     signedBy: vouched.by,
-    view: manifest.lineage.inputs[0]?.table ?? '',
+    view: onlineName({ table: manifest.lineage.inputs[0]?.table ?? '', version: manifest.lineage.features?.version }),
     signature,
-    population: populationOf(signature),
-    score: async (values) => {
-      const { probability } = await session.score(encode(values), 1);
-      return probability[0] ?? Number.NaN;
-    },
+    population,
     close: () => session.release(),
   };
+};
+
+/** What `work` gives; the session is closed if it fails. */
+const released = async <T>(session: Session, work: () => Promise<T>): Promise<T> => {
+  try {
+    return await work();
+  } catch (error) {
+    await session.release();
+    throw error;
+  }
 };
 
 /** The graph's probability must be what the signature says of its raw score, on a row where everything is missing. */
@@ -73,7 +93,6 @@ const agree = async (session: Session, { features, calibration }: Signature): Pr
   const { raw, probability } = await session.score(new Float64Array(features.length).fill(Number.NaN), 1);
   const difference = Math.abs(calibrated(calibration, raw[0] ?? Number.NaN) - (probability[0] ?? Number.NaN));
   if (difference <= MOST_DIFFERENCE) return;
-  await session.release();
   throw new PerennialError('PARITY_BROKEN', 'The graph and the signature disagree about the probability', {
     field: 'calibration',
     value: String(difference),
@@ -108,19 +127,6 @@ const fileOf = (files: ReadonlyMap<PackageFile, Buffer>, path: PackageFile): Buf
   const bytes = files.get(path);
   if (bytes) return bytes;
   throw new PerennialError('CONTRACT_BROKEN', 'The package lacks a file', { field: path });
-};
-
-/** Features in the order of the model's input; what is missing, unseen or of another kind is NaN. */
-const vectorOf = ({ features, categories }: Signature): ((values: FeatureValues) => Float64Array) => {
-  const columns = features.map(({ name, kind }) => {
-    const code = kind === 'categorical' ? encoder(categories[name] ?? []) : undefined;
-    return (values: FeatureValues): number => {
-      const value = values[name];
-      if (code) return code(value === undefined || value === null ? null : String(value));
-      return typeof value === 'number' ? value : Number.NaN;
-    };
-  });
-  return (values) => Float64Array.from(columns, (column) => column(values));
 };
 
 /** The signature's population values; a feature without one is missing, as it would be for a customer nobody knows. */

@@ -24,6 +24,14 @@ export interface Champion {
   readonly packageSha256: string;
 }
 
+/** Why a row scores as it does, in log-odds before calibration: `expected` and all contributions sum to `raw`. */
+export interface Reasons {
+  readonly expected: number;
+  readonly raw: number;
+  /** By feature, in the order of the model's input. */
+  readonly contributions: readonly (readonly [feature: string, logOdds: number])[];
+}
+
 /** A verified model in memory. */
 export interface LoadedModel {
   /** The key whose signature it was loaded by. */
@@ -33,8 +41,14 @@ export interface LoadedModel {
   readonly signature: Signature;
   /** What an unknown entity is taken for. */
   readonly population: FeatureValues;
+  /** What scores a single row: `trees`, or `onnx` with the reason why. */
+  readonly scorer: string;
   /** Probability in [0, 1]; whatever else comes out is the model's fault and is checked by the caller. */
   score(values: FeatureValues): Promise<number>;
+  /** The same for many rows at once, in their order. */
+  scoreMany(rows: readonly FeatureValues[]): Promise<ArrayLike<number>>;
+  /** Absent where the package holds no trees that could be read. */
+  explain?(values: FeatureValues): Reasons;
   close(): Promise<void>;
 }
 

@@ -14,9 +14,13 @@ export interface Problem {
 
 const TITLES: Readonly<Record<number, string>> = {
   400: 'The request is malformed',
+  401: 'Who are you?',
+  403: 'Not allowed',
   404: 'Not found',
+  405: 'Not a method of this address',
   413: 'The request is too large',
   415: 'The body is not JSON',
+  429: 'Too many requests',
   500: 'Something broke here',
   503: 'Not available at the moment',
 };
@@ -47,6 +51,7 @@ export const problemOf = (error: FastifyError, request: FastifyRequest): Problem
   if (error instanceof PerennialError) return ownProblem(error);
   if (error.validation) return invalid(error, request);
   const status = error.statusCode ?? 500;
+  if (error.code === 'FST_ERR_HANDLER_TIMEOUT') return problem(503, 'The answer took too long', { mend: 'Try again' });
   if (status >= 400 && status < 500) return problem(status, detailOf(error), { field: 'request' });
   return problem(500, 'The request could not be answered. The log of the server says why.');
 };

@@ -1,23 +1,50 @@
 // What requests may hold and answers do hold: zod at the border's definition, JSON Schema for Fastify and OpenAPI from the same source.
 import { z } from 'zod';
 
-const Model = z
+export const ModelName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/)
   .meta({ description: 'Name of a served model', examples: ['propensity'] });
+/** Text without the one character that Postgres cannot hold. */
 const Entity = z
   .string()
   .min(1)
   .max(200)
+  .regex(/^[^\0]+$/)
   .meta({ description: 'Key of the entity, as text', examples: ['123'] });
 const Moment = z.iso.datetime();
 const Value = z.union([z.number(), z.string(), z.null()]);
 
-export const PredictBody = z.strictObject({ model: Model.optional(), user_id: Entity });
-export const PredictPath = z.strictObject({ model: Model, entity: Entity });
+const Explain = z.boolean().meta({ description: 'With the contribution of each feature' });
+
+export const PredictBody = z.strictObject({
+  model: ModelName.optional(),
+  user_id: Entity,
+  explain: Explain.optional(),
+});
+export const ExplainBody = PredictBody.omit({ explain: true });
+export const BatchBody = z.strictObject({
+  model: ModelName.optional(),
+  user_ids: z.array(Entity).min(1).max(1_000).meta({ description: 'Answered in this order' }),
+});
+export const ExplainQuery = z.strictObject({ explain: z.enum(['true', 'false']).optional() });
+export const PredictPath = z.strictObject({ model: ModelName, entity: Entity });
+
+const Reasons = z
+  .strictObject({
+    expected_value: z.number().meta({ description: 'Mean raw score of the training rows' }),
+    raw_score: z
+      .number()
+      .meta({ description: 'Log-odds before calibration: the expected value and all contributions' }),
+    contributions: z
+      .array(z.strictObject({ feature: z.string(), value: Value, contribution: z.number() }))
+      .meta({ description: 'SHAP values in log-odds, the largest first' }),
+  })
+  .meta({ description: 'Why the model scores so: SHAP, path-dependent' });
 
 export const Prediction = z
   .strictObject({
+    prediction_id: z.uuid().meta({ description: 'For `perennial why`' }),
     entity: z.string(),
     model: z.string(),
     version: z.int(),
@@ -26,9 +53,23 @@ export const Prediction = z
     feature_time: Moment.nullable().meta({ description: 'The moment the features describe; null for a cold start' }),
     known_at: Moment.nullable().meta({ description: 'When the newest fact behind them was ingested' }),
     cold_start: z.boolean().meta({ description: 'True: the entity is unknown and was taken for the population' }),
+    stale: z.boolean().meta({ description: 'True: the online store is away, the features are from memory' }),
+    stale_reason: z.string().optional(),
     served_at: Moment,
+    reasons: Reasons.optional(),
   })
   .meta({ description: 'A calibrated probability with everything it was computed from' });
+
+const { stale_reason: _reason, reasons: _reasons, ...noted } = Prediction.shape;
+export const PredictionRecord = z.strictObject({
+  ...noted,
+  use_case: z.string(),
+  package_sha256: z.string(),
+  view: z.string().meta({ description: 'Name in the online store of the features that were read' }),
+});
+export const PredictionPath = z.strictObject({ id: z.uuid() });
+
+export const Predictions = z.strictObject({ predictions: z.array(Prediction) });
 
 const Refused = z.strictObject({ version: z.int(), reason: z.string(), at: Moment });
 
@@ -36,6 +77,10 @@ export const Health = z.strictObject({
   status: z.enum(['ok', 'degraded']),
   environment: z.string(),
   postgres: z.enum(['reachable', 'unreachable']),
+  prediction_log: z
+    .strictObject({ waiting: z.int(), written: z.int(), dropped: z.int() })
+    .optional()
+    .meta({ description: 'Records of answers since the start; dropped for want of room while Postgres was away' }),
   models: z.array(
     z.strictObject({
       model: z.string(),
@@ -58,6 +103,7 @@ export const Models = z.strictObject({
       package_sha256: z.string(),
       signed_by: z.string().meta({ description: 'Key that vouches for it: see `perennial keys`' }),
       since: Moment,
+      scored_by: z.string().meta({ description: 'What scores single rows: `trees`, or `onnx` and why' }),
       entity: z.string(),
       meaning: z.string().meta({ description: 'What the probability is a probability of' }),
       features: z.array(z.strictObject({ name: z.string(), kind: z.string(), description: z.string() })),
@@ -120,10 +166,18 @@ const plainType = (node: JsonSchema): unknown => {
 const PROBLEM = { content: { 'application/problem+json': { schema: jsonSchema(ProblemDocument) } } };
 
 /** Problem documents for the given statuses, for a route's `response`. */
-export const problems = (...statuses: readonly (400 | 404 | 500 | 503)[]): Record<number, JsonSchema> =>
+export const problems = (
+  ...statuses: readonly (400 | 401 | 403 | 404 | 429 | 500 | 503)[]
+): Record<number, JsonSchema> =>
   Object.fromEntries(statuses.map((status) => [status, { description: 'Problem', ...PROBLEM }]));
 
 export type PredictBody = z.infer<typeof PredictBody>;
+export type ExplainBody = z.infer<typeof ExplainBody>;
+export type ExplainQuery = z.infer<typeof ExplainQuery>;
+export type BatchBody = z.infer<typeof BatchBody>;
+export type Predictions = z.infer<typeof Predictions>;
+export type PredictionRecord = z.infer<typeof PredictionRecord>;
+export type PredictionPath = z.infer<typeof PredictionPath>;
 export type PredictPath = z.infer<typeof PredictPath>;
 export type Prediction = z.infer<typeof Prediction>;
 export type Health = z.infer<typeof Health>;

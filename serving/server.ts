@@ -2,9 +2,12 @@
 import { pino } from 'pino';
 import { FolderArtifacts } from '../adapters/artifacts/folder.ts';
 import { openOnnx } from '../adapters/onnx/session.ts';
-import { listen } from '../adapters/postgres/listen.ts';
+import { traceIds } from '../adapters/otel/provider.ts';
+import { PostgresAudit } from '../adapters/postgres/audit.ts';
+import { PostgresFeatureRegistry } from '../adapters/postgres/feature-registry.ts';
 import { PostgresOnlineStore } from '../adapters/postgres/online-store.ts';
 import { openPool } from '../adapters/postgres/pool.ts';
+import { PostgresPredictionLog } from '../adapters/postgres/prediction-log.ts';
 import { PostgresPublishedReports } from '../adapters/postgres/published-reports.ts';
 import { PostgresRegistry } from '../adapters/postgres/registry.ts';
 import { PostgresSignatures } from '../adapters/postgres/signatures.ts';
@@ -12,26 +15,44 @@ import { KeyFolder } from '../adapters/signing/key-folder.ts';
 import type { UseCase } from '../core/use-case.ts';
 import type { Environment } from '../environments/environment.ts';
 import { useCases } from '../models/index.ts';
+import { anchorIn, keepAnchor } from './access/anchor.ts';
+import type { GuardedRoute } from './access/principal.ts';
+import { requireSafe } from './access/safety.ts';
+import { readTls } from './access/transport.ts';
+import { accessOf } from './access/wire.ts';
 import { buildApp } from './app.ts';
+import { hearChanges } from './changes.ts';
+import { postgresFeatureStore } from './feature-store.ts';
 import { ModelKeeper } from './keeper.ts';
+import { apiMetrics } from './metrics.ts';
+import { watchDelay } from './overload.ts';
 import type { ServedModel } from './ports.ts';
+import { FeatureCache } from './scoring/feature-cache.ts';
+import { PredictionLog } from './scoring/prediction-log.ts';
 import { publishedSource, registrySource } from './sources.ts';
+import { tracedStages } from './tracing.ts';
 
 export interface RunningApi {
   readonly url: string;
+  readonly routes: readonly GuardedRoute[];
   close(): Promise<void>;
 }
 
 const POOL_SIZE = 10;
 /** A request that waits longer for Postgres than this is answered 503. */
 const STATEMENT_MS = 2_000;
-const CHANNEL = 'perennial_alias';
+const LOG_MS = 10_000;
 
 /** Starts the API at the environment's address. It comes up without a model, and without Postgres, and says so in /health. */
 export const startApi = async (environment: Environment): Promise<RunningApi> => {
   const { postgres, schema, artifacts: folder, name, api } = environment;
+  const traced = environment.telemetry.otlp !== undefined;
+  requireSafe(environment);
   const logger = pino({ name: 'serving', level: 'info' });
-  const pool = openPool(postgres, { max: POOL_SIZE, schema, statementMs: STATEMENT_MS, connectMs: STATEMENT_MS });
+  const waits = { statementMs: STATEMENT_MS, answerMs: STATEMENT_MS + 500, connectMs: STATEMENT_MS };
+  const pool = openPool(postgres, { max: POOL_SIZE, schema, ...waits });
+  // Of their own: what is noted of answers must not wait for requests, nor they for it.
+  const logPool = openPool(postgres, { ...waits, max: 1, schema, statementMs: LOG_MS, answerMs: LOG_MS + 500 });
   const artifacts = new FolderArtifacts(folder);
   const models = servedModels(useCases);
   const source = registrySource({
@@ -43,31 +64,57 @@ export const startApi = async (environment: Environment): Promise<RunningApi> =>
     open: (bytes) => openOnnx(bytes, { threads: 1 }),
   });
   const keeper = new ModelKeeper({ models, source, log: logger, now: Date.now });
+  const features = new FeatureCache({ store: new PostgresOnlineStore(pool), now: Date.now });
+  const predictions = new PredictionLog({ sink: new PostgresPredictionLog(logPool), log: logger });
+  const metrics = apiMetrics({
+    environment: name,
+    models: () => keeper.states(),
+    pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    cache: () => features.cacheStats(),
+    log: () => predictions.counts(),
+  });
+  const delay = watchDelay();
   const app = await buildApp({
     environment: name,
     defaultModel: models[0]?.name ?? '',
     keeper,
     online: new PostgresOnlineStore(pool),
+    features,
+    predictions,
+    records: new PostgresPredictionLog(pool),
+    featureStore: postgresFeatureStore(
+      new PostgresFeatureRegistry(pool),
+      new PostgresOnlineStore(pool),
+      useCases.flatMap(({ folds = [] }) => folds),
+    ),
+    access: accessOf(environment, pool, logger),
+    ...(api.tls && { tls: readTls(api.tls) }),
     reports: publishedSource(new PostgresPublishedReports(pool), artifacts),
     now: Date.now,
-    logger: { level: 'warn' },
+    logger: { level: 'warn', ...(traced && { mixin: traceIds }) },
+    metrics,
+    inStage: traced ? tracedStages(metrics.inStage) : metrics.inStage,
+    traced,
+    overload: { delayMs: delay.delayMs, onShed: metrics.shed },
   });
   await keeper.start();
-  const silence = listen(
-    postgres,
-    CHANNEL,
-    () => void keeper.look(),
-    (error) => logger.warn({ reason: error.message }, 'Not listening for promotions; polling goes on'),
-  );
+  predictions.start();
+  const anchor = anchorIn(environment.keys, name);
+  const stopAnchor = keepAnchor({ audit: new PostgresAudit(pool), anchor, log: logger, now: Date.now });
+  const silence = hearChanges(postgres, { keeper, features, log: logger });
   const url = await app.listen({ host: api.host, port: api.port });
   logger.info({ url, environment: name, models: models.map((model) => model.name) }, 'The API answers');
   return {
     url,
+    routes: app.guarded,
     close: async () => {
       await app.close();
+      delay.close();
+      await stopAnchor();
       await silence();
       await keeper.stop();
-      await pool.end();
+      await predictions.stop();
+      await Promise.all([pool.end(), logPool.end()]);
     },
   };
 };

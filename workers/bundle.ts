@@ -25,7 +25,11 @@ export const workflowBundle = async (root: string, cache: string): Promise<Bundl
 const build = async (root: string, codePath: string): Promise<void> => {
   const complaints: LogEntry[] = [];
   const logger = new DefaultLogger('WARN', (entry) => complaints.push(entry));
-  const { code } = await bundleWorkflowCode({ workflowsPath: path.join(root, 'workflows', 'index.ts'), logger });
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: path.join(root, 'workflows', 'index.ts'),
+    workflowInterceptorModules: [path.join(root, 'workflows', 'trace-headers.ts')],
+    logger,
+  });
   if (complaints.length > 0) {
     throw new PerennialError(
       'CONTRACT_BROKEN',

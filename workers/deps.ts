@@ -8,7 +8,10 @@ import { openPool } from '../adapters/postgres/pool.ts';
 import { PostgresRegistry } from '../adapters/postgres/registry.ts';
 import { lightgbmLibrary } from '../adapters/python/venv.ts';
 import { KeyFolder } from '../adapters/signing/key-folder.ts';
+import { email } from '../adapters/smtp/notifier.ts';
+import { webhook } from '../adapters/webhook/notifier.ts';
 import { lowerOf } from '../core/access.ts';
+import type { Notifier } from '../core/alert.ts';
 import { type Environment, siblingOf } from '../environments/environment.ts';
 import { useCases } from '../models/index.ts';
 import { crashPoints } from './crash-points.ts';
@@ -41,9 +44,14 @@ export const buildDeps = async (environment: Environment): Promise<Deps> => {
     crash: crashPoints(environment.crashFolder),
     keys: new KeyFolder(environment.keys, name),
     policy: environment.promotion,
+    notifiers: notifiersOf(environment),
     ...lower(environment),
   };
 };
+
+/** One for each receiver of the environment. */
+export const notifiersOf = ({ receivers }: Pick<Environment, 'receivers'>): readonly Notifier[] =>
+  receivers.map((receiver) => (receiver.kind === 'webhook' ? webhook(receiver) : email(receiver)));
 
 /** The environment below, read as this one's own service: its registry by its schema, its artifacts by their folder. */
 const lower = (environment: Environment): Pick<Deps, 'lower'> => {

@@ -5,8 +5,10 @@ import { createActivities } from '../activities/index.ts';
 import type { Environment } from '../environments/environment.ts';
 import { queues } from '../workflows/names.ts';
 import { buildDeps } from './deps.ts';
+import { activityOutcomes } from './metrics.ts';
 import { alignSchedules } from './schedules.ts';
 import { publishTemplates } from './templates.ts';
+import { activityTraces } from './tracing.ts';
 import type { Turns } from './turns.ts';
 
 export interface Shared {
@@ -28,6 +30,7 @@ export const hostEnvironment = async (environment: Environment, shared: Shared):
   const { namespace } = environment.temporal;
   const deps = await buildDeps(environment);
   const activities = createActivities(deps);
+  const watched = [activityOutcomes, ...activityTraces(environment)];
   const options = {
     connection: shared.native,
     namespace,
@@ -41,12 +44,14 @@ export const hostEnvironment = async (environment: Environment, shared: Shared):
     workflowBundle: { codePath: shared.bundle },
     maxConcurrentActivityTaskExecutions: 4,
     maxCachedWorkflows: 200,
+    interceptors: { activity: watched },
   });
   const compute = Worker.create({
     ...options,
     taskQueue: queues.compute,
     maxConcurrentActivityTaskExecutions: environment.computeSlots,
-    interceptors: { activity: [shared.turns.interceptor] },
+    // Those who wait for their turn are not at work yet.
+    interceptors: { activity: [shared.turns.interceptor, ...watched] },
   });
   const workers = await Promise.all([light, compute]);
   const client = new Client({ connection: shared.connection, namespace });

@@ -2,16 +2,23 @@
 import { parseArgs } from 'node:util';
 import { Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
+import { startTraces } from '../adapters/otel/provider.ts';
 import { environmentsIn, loadEnvironment } from '../environments/environment.ts';
 import { workflowBundle } from './bundle.ts';
 import { hostEnvironment } from './host.ts';
+import { workerTelemetry } from './metrics.ts';
 import { turnsFor } from './turns.ts';
 
 const { values } = parseArgs({ options: { env: { type: 'string', default: 'dev' } } });
 const environments = environmentsIn(values.env).map((name) => loadEnvironment(name));
-const { root, cache, temporal, computeSlots } = loadEnvironment(environmentsIn(values.env)[0]);
+const { root, cache, temporal, computeSlots, telemetry } = loadEnvironment(environmentsIn(values.env)[0]);
 
-Runtime.install({ logger: new DefaultLogger('WARN'), shutdownSignals: ['SIGINT', 'SIGTERM'] });
+const traces = startTraces('perennial-worker', telemetry.otlp);
+Runtime.install({
+  logger: new DefaultLogger('WARN'),
+  shutdownSignals: ['SIGINT', 'SIGTERM'],
+  ...workerTelemetry(telemetry.workerMetricsPort),
+});
 const { address } = temporal;
 const shared = {
   native: await NativeConnection.connect({ address }),
@@ -27,3 +34,4 @@ await running;
 await shared.connection.close();
 await shared.native.close();
 for (const { close } of hosted) await close();
+await traces.close();

@@ -2,6 +2,7 @@
 // It is terminated before any worker sees it, so it changes nothing.
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { MaintainInput, SweepInput } from '../core/maintenance.ts';
+import type { CollectInput } from '../core/prediction-log.ts';
 import type { PromoteInput, RollbackInput } from '../core/promotion/messages.ts';
 import type { RefreshInput } from '../core/refresh.ts';
 import type { RunInput } from '../core/run.ts';
@@ -44,6 +45,10 @@ const TEMPLATES: Readonly<Record<string, { readonly input: object; readonly deta
     input: { expireAfterDays: 30, deleteAfterHours: 24, dryRun: true } satisfies MaintainInput,
     details:
       'The upkeep of the lake. What versions, tags and open runs need stays readable. `dryRun` only says what would go.',
+  },
+  collectPredictions: {
+    input: { batchRows: 20_000 } satisfies CollectInput,
+    details: 'Moves the log of predictions to the lake table serving.predictions; `{}` will do.',
   },
   sweep: {
     input: { afterDays: 14, dryRun: true } satisfies SweepInput,

@@ -1,7 +1,9 @@
 // Every workflow type there is; nothing else may be exported here, since each export becomes a type that people can start.
+export { alert } from './alert.ts';
 export { rollbackData, tagData, untagData } from './data.ts';
 export { ingest } from './ingest.ts';
 export { maintain } from './maintain.ts';
+export { collectPredictions } from './predictions.ts';
 export { promote } from './promote.ts';
 export { reconcile } from './reconcile.ts';
 export { refresh } from './refresh.ts';
@@ -12,3 +14,4 @@ export { score } from './score.ts';
 export { sweep } from './sweep.ts';
 export { train } from './train.ts';
 export { transform } from './transform.ts';
+export { watch } from './watch.ts';

@@ -3,6 +3,7 @@ import { PostgresPromotions, type PromotionStep } from '../../adapters/postgres/
 import { parseEvidence } from '../../core/promotion/evidence.ts';
 import { decidePromotion } from '../../core/promotion/gates.ts';
 import type { Decision, GateReport } from '../../core/promotion/messages.ts';
+import { raiseAlert } from '../alert.ts';
 import type { Deps } from '../deps.ts';
 
 /** From the evidence alone: the same evidence, the same verdict. */
@@ -38,12 +39,21 @@ export interface ReminderRequest {
   readonly headline: string;
 }
 
-/** Delivers one reminder: a row, and a notification to whoever listens on `perennial_promotion`. Returns its words. */
+/** Delivers one reminder: a row, a notification to whoever listens on `perennial_promotion`, an alert to its receivers. Returns its words. */
 export const remind = async (deps: Deps, given: ReminderRequest): Promise<string> => {
   const { attempt, id, evidence, number, escalated, missed, expiresAt, headline } = given;
   const stands = missed > 0 ? ` (it stands for ${missed} more that nobody was there to deliver)` : '';
   const text = `${escalated ? 'Escalation' : 'Reminder'} ${number}${stands}: ${id} waits for approval until ${expiresAt}. ${headline}. \`perennial approve ${id} --why …\``;
   await new PostgresPromotions(deps.pool).remind({ attempt, evidence, number, escalated, missed, text });
+  await raiseAlert(deps, {
+    key: `promotion/${attempt}/${evidence.slice(0, 12)}/${number}`,
+    environment: deps.settings.name,
+    severity: escalated ? 'critical' : 'warning',
+    title: `${id} waits for approval`,
+    text,
+    at: new Date().toISOString(),
+    link: `${deps.settings.runPages}/workflows/${encodeURIComponent(id)}`,
+  });
   deps.crash('after-write');
   return text;
 };

@@ -72,6 +72,16 @@ export class Commits {
     });
   }
 
+  /** The commits that wrote a table and still stand, the oldest first: what it once held can be read at each of their snapshots. */
+  async history(table: TableName): Promise<Commit[]> {
+    const found = await this.matching(`commit_extra_info::jsonb -> 'tables' ? $1`, [table]);
+    const rollbacks = await this.rollbacks();
+    return found
+      .map((row) => commitOf(row, table))
+      .filter(({ snapshot }) => stands(table, snapshot, rollbacks))
+      .reverse();
+  }
+
   /** The earlier commit that makes this request superfluous. */
   async done({ key, once, writes }: CommitRequest): Promise<Commit | undefined> {
     if (once === 'ever') return this.find(key);

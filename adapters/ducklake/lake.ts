@@ -23,6 +23,8 @@ export interface LakeOptions<Session extends SqlSession> {
   readonly pool: pg.Pool;
   /** Read-only, now or at a snapshot; such a session can reach nothing but the lake, and its tables need no prefix. */
   readonly readOnly?: true | { readonly snapshot: number };
+  /** Files that a read-only session may write besides, e.g. the one that was asked for. */
+  readonly alsoReaches?: readonly string[];
   /** Called where a process may die without harm: work is staged but not committed; committed but not acknowledged. */
   readonly crash?: (point: 'after-write' | 'after-commit') => void;
 }
@@ -33,9 +35,10 @@ export interface Staged {
 }
 
 /** After this a session reads the lake's files and no others, and cannot be talked out of it. */
-const confine = async (db: SqlSession, dataPath: string): Promise<void> => {
+const confine = async (db: SqlSession, dataPath: string, files: readonly string[] = []): Promise<void> => {
   await db.run(`use ${CATALOG}`);
   await db.run(`set allowed_directories = [${literal(dataPath)}]`);
+  await db.run(`set allowed_paths = [${files.map(literal).join()}]`);
   await db.run('set enable_external_access = false');
   await db.run('set lock_configuration = true');
 };
@@ -72,7 +75,7 @@ export class Lake<Session extends SqlSession = SqlSession> {
     await db.run(
       `attach 'ducklake:postgres:' as ${CATALOG} (META_SECRET 'lake_catalog', METADATA_SCHEMA ${schema}, ${how})`,
     );
-    if (options.readOnly) await confine(db, options.dataPath);
+    if (options.readOnly) await confine(db, options.dataPath, options.alsoReaches);
     return new Lake(options);
   }
 

@@ -12,8 +12,8 @@ import {
 import { PerennialError } from '../../core/errors.ts';
 
 interface TableRule {
-  /** `registry`: says which models there are and why; `data`: may say something about a customer. */
-  readonly kind: 'registry' | 'data';
+  /** `registry`: says which models there are and why; `data`: may say something about a customer; `secret`: for those who write alone. */
+  readonly kind: 'registry' | 'data' | 'secret';
   /** What the environment's service does with it; update always names its columns or none. */
   readonly write: string;
 }
@@ -41,10 +41,18 @@ export const tableRules: Readonly<Record<string, TableRule>> = {
   data_tags: { kind: 'registry', write: 'select, insert' },
   data_tag_tables: { kind: 'registry', write: 'select, insert' },
   data_tag_events: { kind: 'registry', write: 'select, insert' },
+  feature_views: { kind: 'registry', write: 'select, insert, update (materialized_at)' },
   online_features: { kind: 'data', write: 'select, insert, update' },
   online_watermarks: { kind: 'data', write: 'select, insert, update' },
+  predictions: { kind: 'data', write: 'select, insert, update (batch), delete' },
+  prediction_flushes: { kind: 'data', write: 'select, insert, delete' },
   published_reports: { kind: 'data', write: 'select, insert, update' },
   upkeep_events: { kind: 'data', write: 'select, insert' },
+  api_keys: { kind: 'secret', write: 'select, insert, update (revoked_at, revoked_by, revoked_why)' },
+  refresh_tokens: { kind: 'secret', write: 'select, insert, update (used_at, revoked_at)' },
+  issued_tokens: { kind: 'data', write: 'select, insert' },
+  rate_limits: { kind: 'secret', write: 'select, insert, update, delete' },
+  audit_log: { kind: 'data', write: 'select' },
   steps: { kind: 'data', write: 'select, insert, update (stage)' },
 };
 
@@ -117,6 +125,7 @@ const schemaGrants = (client: pg.Client, { environment, schema }: Walls, tables:
 
 const verbsOf = ({ kind, write }: TableRule, how: Reach): string | undefined => {
   if (how === 'write') return write;
+  if (kind === 'secret') return undefined;
   return how === 'read' || kind === 'registry' ? 'select' : undefined;
 };
 

@@ -1,6 +1,7 @@
 // The online store: the newest features of each entity, one jsonb row by (view, entity), for serving and for the materialise stage.
 import type { Pool, PoolClient } from 'pg';
 import type { FeatureValue } from '../../core/feature-value.ts';
+import { inTransaction } from './transaction.ts';
 
 export interface OnlineRow {
   readonly entity: string;
@@ -9,6 +10,12 @@ export interface OnlineRow {
   readonly eventTime: string;
   /** ISO 8601 with zone: when the newest fact behind them was ingested. */
   readonly knownAt: string;
+}
+
+/** A row as it is written. */
+export interface WrittenRow extends OnlineRow {
+  /** Up to when its writer knew every fact, ISO 8601 with zone; without one, `knownAt`. */
+  readonly horizon?: string;
 }
 
 export interface Watermark {
@@ -26,21 +33,28 @@ export interface BatchProgress {
 }
 
 // One row per entity survives the batch (ON CONFLICT may not touch a row twice), in key order (so that two writers never deadlock).
-// An older event_time never wins; at equal event_time the later known_at does; at a full tie the later write does, if it says anything new.
+// An older event_time never wins; at equal event_time the wider knowledge does (horizon, then known_at); at a full tie the later write
+// does, if it says anything new.
+const COLUMNS = 'entity text, "values" json, "eventTime" timestamptz, "knownAt" timestamptz, horizon timestamptz';
+const NEW = 'excluded.event_time, excluded.horizon, excluded.known_at';
+const OLD = 'old.event_time, coalesce(old.horizon, old.known_at), old.known_at';
 const UPSERT = `
-  insert into online_features as old (view, entity, "values", event_time, known_at)
-  select $1, entity, "values"::jsonb, "eventTime", "knownAt"
+  insert into online_features as old (view, entity, "values", event_time, known_at, horizon)
+  select $1, entity, "values"::jsonb, "eventTime", "knownAt", horizon
   from (
-    select distinct on (entity) entity, "values", "eventTime", "knownAt"
-    from rows from (json_to_recordset($2::json) as (entity text, "values" json, "eventTime" timestamptz, "knownAt" timestamptz))
-      with ordinality as given (entity, "values", "eventTime", "knownAt", position)
-    order by entity, "eventTime" desc, "knownAt" desc, position desc
+    select distinct on (entity) entity, "values", "eventTime", "knownAt", coalesce(horizon, "knownAt") as horizon
+    from rows from (json_to_recordset($2::json) as (${COLUMNS}))
+      with ordinality as given (entity, "values", "eventTime", "knownAt", horizon, position)
+    order by entity, "eventTime" desc, coalesce(horizon, "knownAt") desc, "knownAt" desc, position desc
   ) newest
   order by entity
   on conflict (view, entity) do update
-    set "values" = excluded."values", event_time = excluded.event_time, known_at = excluded.known_at
-    where (excluded.event_time, excluded.known_at) > (old.event_time, old.known_at)
-       or ((excluded.event_time, excluded.known_at) = (old.event_time, old.known_at) and excluded."values" <> old."values")`;
+    set "values" = excluded."values", event_time = excluded.event_time, known_at = excluded.known_at, horizon = excluded.horizon
+    where (${NEW}) > (${OLD}) or ((${NEW}) = (${OLD}) and excluded."values" <> old."values")`;
+
+/** Channel on which servers hear that rows of a view changed; the payload names the view. */
+export const FEATURES_CHANNEL = 'perennial_features';
+const ANNOUNCE = 'select pg_notify($1, $2)';
 
 const MARK = `
   insert into online_watermarks as old (view, run_key, last_entity, rows_done, finished) values ($1, $2, $3, $4, $5)
@@ -69,33 +83,41 @@ export class PostgresOnlineStore {
   }
 
   /** Upserts rows of a view and, in the same transaction, moves the watermark if `progress` is given. Returns the rows that changed. */
-  upsertBatch(view: string, rows: readonly OnlineRow[], progress?: BatchProgress): Promise<number> {
+  upsertBatch(view: string, rows: readonly WrittenRow[], progress?: BatchProgress): Promise<number> {
     return this.upsertJson(view, JSON.stringify(rows), progress);
   }
 
   /** The same for a JSON array of rows: an engine that writes JSON by itself spares us a million small objects. */
-  async upsertJson(view: string, rows: string, progress?: BatchProgress): Promise<number> {
-    const client = await this.pool.connect();
-    let broken: Error | undefined;
-    try {
-      await client.query('begin');
+  upsertJson(view: string, rows: string, progress?: BatchProgress): Promise<number> {
+    return inTransaction(this.pool, async (client) => {
       const changed = await upsert(client, view, rows);
       if (progress) await mark(client, view, progress);
-      await client.query('commit');
       return changed;
-    } catch (error) {
-      broken = error instanceof Error ? error : new Error(String(error));
-      throw error;
-    } finally {
-      // A client that failed inside a transaction is thrown away: the server rolls back when its connection closes.
-      client.release(broken);
-    }
+    });
+  }
+
+  /** Upserts rows that did not come from the lake, and tells servers of it if anything changed. Returns the rows that changed. */
+  push(view: string, rows: readonly WrittenRow[]): Promise<number> {
+    return inTransaction(this.pool, async (client) => {
+      const changed = await upsert(client, view, JSON.stringify(rows));
+      if (changed > 0) await client.query(ANNOUNCE, [FEATURES_CHANNEL, view]);
+      return changed;
+    });
   }
 
   /** The newest features of the entities that are known; the others are absent from the map. One query. */
   async read(view: string, entities: readonly string[]): Promise<ReadonlyMap<string, OnlineRow>> {
     const { rows } = await this.pool.query<StoredRow>({ ...READ, values: [view, entities] });
     return new Map(rows.map((row) => [row.entity, toOnlineRow(row)]));
+  }
+
+  /** Up to when the writers of these entities' rows knew every fact. */
+  async horizons(view: string, entities: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const { rows } = await this.pool.query<{ entity: string; horizon: Date }>(
+      `select entity, coalesce(horizon, known_at) as horizon from online_features where view = $1 and entity = any($2::text[])`,
+      [view, entities],
+    );
+    return new Map(rows.map(({ entity, horizon }) => [entity, horizon.toISOString()]));
   }
 
   /** How far the materialisation `runKey` of a view got; undefined if it never committed a chunk. */
@@ -108,12 +130,24 @@ export class PostgresOnlineStore {
     return row && { lastEntity: row.last_entity, rowsDone: Number(row.rows_done), finished: row.finished };
   }
 
-  /** Lets the materialisations of these views begin anew: the lake was brought back to what an earlier one had copied. */
-  async reopen(views: readonly string[]): Promise<void> {
+  /**
+   * Lets the materialisations of these tables' views begin anew, in every version: the lake was brought back to what an earlier one had
+   * copied, and what it knows since then counts no more.
+   */
+  async reopen(tables: readonly string[]): Promise<void> {
     await this.pool.query(
-      'update online_watermarks set last_entity = null, rows_done = 0, finished = false where view = any($1::text[])',
-      [views],
+      `update online_watermarks set last_entity = null, rows_done = 0, finished = false where split_part(view, '@', 1) = any($1::text[])`,
+      [tables],
     );
+    await this.pool.query(
+      `update online_features set horizon = 'epoch' where split_part(view, '@', 1) = any($1::text[])`,
+      [tables],
+    );
+  }
+
+  /** Tells servers that rows of the view changed. */
+  async announce(view: string): Promise<void> {
+    await this.pool.query(ANNOUNCE, [FEATURES_CHANNEL, view]);
   }
 
   /** True if the database answers. */

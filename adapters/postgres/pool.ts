@@ -15,6 +15,8 @@ export interface PoolLimits {
   readonly max: number;
   /** Milliseconds a statement may run; 0 is no limit. */
   readonly statementMs?: number;
+  /** Milliseconds to wait for an answer of a server that may hang: longer than `statementMs`. Default: for ever. */
+  readonly answerMs?: number;
   /** Milliseconds to wait for a free or new connection. */
   readonly connectMs?: number;
   /** The schema that unqualified names mean: an environment's own. Default: the server's search path. */
@@ -24,7 +26,7 @@ export interface PoolLimits {
 /** A pool that gives up rather than hangs. The caller ends it. A broken idle connection is dropped, never a crash. */
 export const openPool = (
   address: PostgresAddress,
-  { max, statementMs = 60_000, connectMs = 5_000, schema }: PoolLimits,
+  { max, statementMs = 60_000, answerMs, connectMs = 5_000, schema }: PoolLimits,
 ): pg.Pool => {
   const { host, port, user, password, database } = address;
   const pool = new pg.Pool({
@@ -36,6 +38,7 @@ export const openPool = (
     max,
     connectionTimeoutMillis: connectMs,
     statement_timeout: statementMs,
+    ...(answerMs === undefined ? {} : { query_timeout: answerMs }),
     idle_in_transaction_session_timeout: 60_000,
     application_name: 'perennial',
     keepAlive: true,

@@ -28,11 +28,16 @@ export class KeyFolder implements SigningKeys {
    * @throws PerennialError NOT_TRUSTED if the keyring does not trust the key that is there.
    */
   signer(): Signer {
+    return ed25519Signer(this.trustedPair());
+  }
+
+  /** The current key itself, for what signs in a form of its own. As for `signer`, one is made where there is none. */
+  trustedPair(): KeyPair {
     const pair = this.pair() ?? this.make();
     const first = withKey(emptyKeyring(this.environment), entry(pair));
     if (readText(this.keyringFile) === undefined) createOnce(this.keyringFile, jsonText(first), 0o644);
     const untrusted = whyUntrusted(this.keyring(), pair.id);
-    if (untrusted === undefined) return ed25519Signer(pair);
+    if (untrusted === undefined) return pair;
     throw new PerennialError(
       'NOT_TRUSTED',
       `The signing key of ${this.environment} is not in its keyring: ${untrusted}`,

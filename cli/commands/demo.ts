@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { generateEvents } from '../../activities/generate.ts';
 import { PerennialError } from '../../core/errors.ts';
 import { type Environment, loadEnvironment } from '../../environments/environment.ts';
+import { makeToken } from '../api-token.ts';
 import { heading, promoteUpwards } from '../demo-promotion.ts';
 import { withReadOnlyLake } from '../lake.ts';
 import { count, seconds } from '../output.ts';
@@ -89,15 +90,20 @@ const showPrediction = async (environment: Environment): Promise<void> => {
     'admin',
   );
   const address = `${environment.api.url}/predict/${MODEL}/${likeliest?.user_id}`;
-  const body = await answerOf(address, Number(likeliest?.model_version));
-  console.log(`\n${pc.bold('Ask')}       curl ${address}`);
+  // Beyond dev nobody is answered without credentials.
+  const open = environment.api.anonymousRoles.length > 0;
+  const token = open ? undefined : await makeToken(environment, { roles: ['analyst'], seconds: 300 });
+  const body = await answerOf(address, Number(likeliest?.model_version), token);
+  const credential = open ? '' : `-H "Authorization: Bearer $(npx perennial token --env ${environment.name})" `;
+  console.log(`\n${pc.bold('Ask')}       curl ${credential}${address}`);
   console.log(`${pc.bold('Answer')}    ${JSON.stringify(body)} ${pc.dim(`(${environment.name})`)}`);
 };
 
-const answerOf = async (address: string, version: number): Promise<z.infer<typeof Answer>> => {
+const answerOf = async (address: string, version: number, token?: string): Promise<z.infer<typeof Answer>> => {
   const deadline = Date.now() + SWAP_MS;
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   for (;;) {
-    const response = await fetch(address, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined);
+    const response = await fetch(address, { headers, signal: AbortSignal.timeout(5_000) }).catch(() => undefined);
     const answer = Answer.safeParse(await response?.json().catch(() => undefined));
     if (response?.ok && answer.success && answer.data.version === version) return answer.data;
     if (Date.now() > deadline) {

@@ -4,11 +4,13 @@ import pc from 'picocolors';
 import { KeyFolder } from '../../adapters/signing/key-folder.ts';
 import type { Keyring } from '../../core/keyring.ts';
 import { loadEnvironment } from '../../environments/environment.ts';
+import { tokenKeysIn } from '../../serving/access/tokens.ts';
 import { json } from '../output.ts';
 
 interface Options {
   readonly env?: string;
   readonly json?: boolean;
+  readonly tokens?: boolean;
 }
 
 export const register = (program: Command): void => {
@@ -32,11 +34,14 @@ export const register = (program: Command): void => {
 };
 
 const common = (command: Command): Command =>
-  command.option('--env <name>', 'dev, staging or prod').option('--json', 'print the keyring as JSON');
+  command
+    .option('--env <name>', 'dev, staging or prod')
+    .option('--tokens', 'the keys that sign tokens for the API, instead of those that vouch for models')
+    .option('--json', 'print the keyring as JSON');
 
-const folderOf = ({ env = 'dev' }: Options): KeyFolder => {
+const folderOf = ({ env = 'dev', tokens }: Options): KeyFolder => {
   const { keys, name } = loadEnvironment(env);
-  return new KeyFolder(keys, name);
+  return tokens ? tokenKeysIn(keys, name) : new KeyFolder(keys, name);
 };
 
 const show = (keyring: Keyring, options: Options): void => {

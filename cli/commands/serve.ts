@@ -13,7 +13,7 @@ export const register = (program: Command): void => {
     .option('--json', 'print the address as JSON')
     .addHelpText(
       'after',
-      '\nGET /health /models /openapi.json /predict/<model>/<entity> /<env>/<use case>[/<page>] · POST /predict',
+      '\nGET /health /models /openapi.json /predict/<model>/<entity> /<env>/<use case>[/<page>] · POST /predict /predict/batch /explain · /v2 (Open Inference Protocol)',
     )
     .action(async (options: { env: string; port?: string; json?: boolean }) => {
       const name = requireEnvironment(options.env);

@@ -33,6 +33,21 @@ export const weeklyRetraining: Schedule = {
   paused: false,
 };
 
+/** What the API answered meets monitoring and late labels in the lake; what was missed waits in Postgres. */
+export const predictionCollection: Schedule = {
+  name: 'prediction-collection',
+  note: 'Moves the log of predictions from Postgres to the lake table serving.predictions.',
+  workflow: 'collectPredictions',
+  input: {},
+  when: { everySeconds: HOUR },
+  timeZone: 'UTC',
+  jitterSeconds: 300,
+  overlap: 'skip',
+  catchUpSeconds: HOUR,
+  pauseOnFailure: false,
+  paused: false,
+};
+
 /** After the night's other work, so that it merges what they wrote. */
 export const lakeMaintenance = (expireAfterDays: number): Schedule => ({
   name: 'lake-maintenance',
@@ -47,3 +62,18 @@ export const lakeMaintenance = (expireAfterDays: number): Schedule => ({
   pauseOnFailure: true,
   paused: false,
 });
+
+/** So often that nobody waits long for bad news, and so briefly that nobody notices. */
+export const scheduleWatch: Schedule = {
+  name: 'schedule-watch',
+  note: 'Tells the receivers of alerts which scheduled runs failed since; each once.',
+  workflow: 'watch',
+  input: {},
+  when: { everySeconds: 300 },
+  timeZone: 'UTC',
+  jitterSeconds: 30,
+  overlap: 'skip',
+  catchUpSeconds: 60,
+  pauseOnFailure: false,
+  paused: false,
+};

@@ -1,5 +1,5 @@
 // What a model may know of a customer at a moment: the seed's twelve facts about behaviour, the history of purchases, its rhythm.
-import type { Feature, FeatureView } from '../../core/feature-view.ts';
+import type { Entity, Feature, FeatureService, FeatureView } from '../../core/feature-view.ts';
 
 const numeric = (name: string, description: string): Feature => ({ name, kind: 'numeric', description });
 const categorical = (name: string, description: string): Feature => ({ name, kind: 'categorical', description });
@@ -52,11 +52,48 @@ export const visits: readonly Feature[] = [
   numeric('cart_days', 'Days on which a product was put into the cart'),
 ];
 
+export const customer: Entity = {
+  name: 'customer',
+  joinKey: 'user_id',
+  description: 'Whoever leaves events in a shop; counted per source',
+  owner: 'customer analytics',
+};
+
+/** Speaks for a customer for 90 days: a row of the newest cut is at most some weeks old, one of a customer long gone says nothing of now. */
 export const customerDaily: FeatureView = {
   name: 'customer_daily',
   table: 'features.customer_daily',
-  entity: 'user_id',
+  entity: customer.joinKey,
   features: [...behaviour, ...purchases, ...rhythm, ...visits],
+  knownAt: 'known_at',
+  ttlDays: 90,
+  description: 'Behaviour, purchases, rhythm and visits of customers active in the observation window',
+  owner: 'customer analytics',
+  tags: ['customer', 'batch'],
 };
 
 export const featureViews: readonly FeatureView[] = [customerDaily];
+
+const service = (name: string, description: string, features: readonly Feature[]): FeatureService => ({
+  name,
+  description,
+  owner: 'customer analytics',
+  view: customerDaily.name,
+  features: features.map((feature) => feature.name),
+});
+
+/** What a shop's visitors give away. */
+export const visitorPropensity = service('visitor_propensity', 'Who of a shop’s visitors will buy', [
+  ...behaviour,
+  ...purchases,
+  ...visits,
+]);
+
+/** What a wholesaler's customers give away. */
+export const buyerRepurchase = service('buyer_repurchase', 'Who of a wholesaler’s customers will order again', [
+  ...behaviour,
+  ...purchases,
+  ...rhythm,
+]);
+
+export const featureServices: readonly FeatureService[] = [visitorPropensity, buyerRepurchase];

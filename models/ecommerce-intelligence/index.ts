@@ -1,6 +1,7 @@
 // E-commerce intelligence: from a shop's events to who will buy, for the people who decide whom to write to.
 import type { UseCase } from '../../core/use-case.ts';
-import { featureViews } from './feature-views.ts';
+import { customer, featureServices, featureViews } from './feature-views.ts';
+import { lastVisit } from './folds/last-visit.ts';
 import { pages } from './pages/index.ts';
 import { propensity, repurchase } from './propensity.ts';
 import { clickstream, invoices } from './sources.ts';
@@ -11,7 +12,10 @@ export const ecommerceIntelligence: UseCase = {
   title: 'E-commerce intelligence',
   sources: [clickstream, invoices],
   tables,
+  entities: [customer],
   featureViews,
+  featureServices,
+  folds: [lastVisit],
   models: [propensity, repurchase],
   pages,
   windows: {

@@ -1,13 +1,14 @@
 // The propensity model: who will buy within the label window? The learner is the seed's, the judge is a rule that needs no model.
 import type { Model } from '../../core/model.ts';
-import { behaviour, customerDaily, purchases, rhythm, visits } from './feature-views.ts';
+import { buyerRepurchase, customerDaily, visitorPropensity } from './feature-views.ts';
 
 export const propensity: Model = {
   name: 'propensity',
   source: 'clickstream',
   question: 'Which customers will buy in the next 30 days?',
   featureView: customerDaily.name,
-  features: [...behaviour, ...purchases, ...visits].map(({ name }) => name),
+  featureService: visitorPropensity.name,
+  features: visitorPropensity.features,
   label: {
     table: 'features.purchase_label',
     column: 'label',
@@ -44,7 +45,8 @@ export const repurchase: Model = {
   name: 'repurchase',
   source: 'invoices',
   question: 'Which customers will order again in the next 30 days?',
-  features: [...behaviour, ...purchases, ...rhythm].map(({ name }) => name),
+  featureService: buyerRepurchase.name,
+  features: buyerRepurchase.features,
   learner: {
     kind: 'lightgbm',
     params: {

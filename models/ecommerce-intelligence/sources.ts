@@ -40,6 +40,7 @@ export const invoices: Source = {
     CustomerID: column(z.int().min(0).nullable(), { sql: 'INTEGER', tag: 'identifier' }),
     Country: column(z.string().nullable(), { sql: 'VARCHAR', tag: 'quasi' }),
   }),
+  keys: { user_id: 'CustomerID' },
   eventTime: 'InvoiceDate',
   refuseAbove: 0.2,
 };

@@ -6,9 +6,9 @@ import { type Health, Health as HealthSchema, jsonSchema } from '../schemas.ts';
 
 const PROBE_MS = 1_000;
 
-export const healthRoute = (app: FastifyInstance, { environment, keeper, online }: AppDeps): void => {
+export const healthRoute = (app: FastifyInstance, { environment, keeper, online, predictions }: AppDeps): void => {
   const schema = { summary: 'Liveness, and what is loaded', response: { 200: jsonSchema(HealthSchema) } };
-  app.get('/health', { schema }, async (): Promise<Health> => {
+  app.get('/health', { config: { policy: 'health' }, schema }, async (): Promise<Health> => {
     const reachable = await Promise.race([online.reachable(), noAfter(PROBE_MS)]);
     const models = keeper.states();
     // A model that nobody has trained yet is no ailment; one whose champion could not be loaded is.
@@ -17,6 +17,7 @@ export const healthRoute = (app: FastifyInstance, { environment, keeper, online 
       status: well ? 'ok' : 'degraded',
       environment,
       postgres: reachable ? 'reachable' : 'unreachable',
+      ...(predictions && { prediction_log: predictions.counts() }),
       models: models.map(stateOf),
     };
   });

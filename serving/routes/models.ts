@@ -7,7 +7,7 @@ export const modelsRoute = (app: FastifyInstance, { keeper }: AppDeps): void => 
   const schema = { summary: 'The models that answer', response: { 200: jsonSchema(ModelsSchema) } };
   app.get(
     '/models',
-    { schema },
+    { config: { policy: 'models.read' }, schema },
     async (): Promise<Models> => ({
       models: keeper.states().flatMap(({ name, useCase, loaded, model }) =>
         loaded && model
@@ -19,6 +19,7 @@ export const modelsRoute = (app: FastifyInstance, { keeper }: AppDeps): void => 
                 package_sha256: loaded.packageSha256,
                 signed_by: loaded.signedBy,
                 since: loaded.since,
+                scored_by: model.scorer,
                 entity: model.signature.entity,
                 meaning: model.signature.output.meaning,
                 features: model.signature.features.map((feature) => ({ ...feature })),

@@ -22,12 +22,18 @@ export const pageRoutes = (app: FastifyInstance, deps: AppDeps): void => {
   const querystring = jsonSchema(PageQuery);
   app.get<{ Params: ReportPath; Querystring: PageQuery }>(
     '/:env/:useCase',
-    { schema: { summary: 'The whole report', params: jsonSchema(ReportPath), querystring, response } },
+    {
+      config: { policy: 'pages.read' },
+      schema: { summary: 'The whole report', params: jsonSchema(ReportPath), querystring, response },
+    },
     (request, reply) => answer(deps, request, reply, reportDocument),
   );
   app.get<{ Params: PagePath; Querystring: PageQuery }>(
     '/:env/:useCase/:page',
-    { schema: { summary: 'One page of the report', params: jsonSchema(PagePath), querystring, response } },
+    {
+      config: { policy: 'pages.read' },
+      schema: { summary: 'One page of the report', params: jsonSchema(PagePath), querystring, response },
+    },
     (request, reply) => answer(deps, request, reply, (report) => pageOf(report, request.params.page)),
   );
 };

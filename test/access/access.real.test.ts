@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { extensionFiles, verifyExtensions } from '../../adapters/duckdb/extensions.ts';
 import { withConnection } from '../../adapters/postgres/pool.ts';
 import { withReadOnlyLake } from '../../cli/lake.ts';
+import { storyOf } from '../../cli/why/story.ts';
 import { environmentNames } from '../../core/access.ts';
 import { type Environment, type EnvironmentName, postgresUrl, siblingOf } from '../../environments/environment.ts';
 import { passwordSetting } from '../../environments/settings.ts';
@@ -104,6 +105,16 @@ describe('the matrix, through the program', () => {
       );
     await expect(look('developer')).rejects.toMatchObject({ code: 'FORBIDDEN', message: /lake of prod.*--as admin/ });
     expect(await look('admin')).toBe(1);
+  });
+
+  it('tells a developer so of the predictions of prod, and an admin that nobody recorded this one', async () => {
+    const ask = (reader: 'developer' | 'admin') =>
+      storyOf(environments.prod, { id: '96431ccc-b783-461f-9818-e3b9f883989d', reader, lines: 5 });
+    await expect(ask('developer')).rejects.toMatchObject({
+      code: 'FORBIDDEN',
+      message: /predictions of prod.*--as admin/,
+    });
+    await expect(ask('admin')).rejects.toMatchObject({ code: 'UNKNOWN_NAME' });
   });
 });
 

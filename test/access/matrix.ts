@@ -27,9 +27,17 @@ export const tables = {
     data_tag_tables      si----       s-----           ------        si----     si----  ------
     data_tag_events      si----       s-----           ------        si----     si----  ------
     upkeep_events        si----       ------           ------        si----     si----  ------
+    feature_views        siu---       s-----           ------        siu---     siu---  ------
     online_features      siur--       ------           ------        siur--     siur--  ------
     online_watermarks    siur--       ------           ------        siur--     siur--  ------
+    predictions          siu-d-       ------           ------        siu-d-     siu-d-  ------
+    prediction_flushes   si--d-       ------           ------        si--d-     si--d-  ------
     published_reports    siur--       ------           ------        siur--     siur--  ------
+    api_keys             siu---       ------           ------        siu---     siu---  ------
+    refresh_tokens       siu---       ------           ------        siu---     siu---  ------
+    issued_tokens        si----       ------           ------        si----     si----  ------
+    rate_limits          siurd-       ------           ------        siurd-     siurd-  ------
+    audit_log            s-----       ------           ------        s-----     s-----  ------
     steps                siu---       ------           ------        siu---     siu---  ------
     lake                 siurdt       ------           ------        siurd-     siurd-  ------`,
   staging: `
@@ -50,9 +58,17 @@ export const tables = {
     data_tag_tables      ------       si----           s-----        s-----     si----  ------
     data_tag_events      ------       si----           s-----        s-----     si----  ------
     upkeep_events        ------       si----           ------        s-----     si----  ------
+    feature_views        ------       siu---           s-----        s-----     siu---  ------
     online_features      ------       siur--           ------        s-----     siur--  ------
     online_watermarks    ------       siur--           ------        s-----     siur--  ------
+    predictions          ------       siu-d-           ------        s-----     siu-d-  ------
+    prediction_flushes   ------       si--d-           ------        s-----     si--d-  ------
     published_reports    ------       siur--           ------        s-----     siur--  ------
+    api_keys             ------       siu---           ------        ------     siu---  ------
+    refresh_tokens       ------       siu---           ------        ------     siu---  ------
+    issued_tokens        ------       si----           ------        s-----     si----  ------
+    rate_limits          ------       siurd-           ------        ------     siurd-  ------
+    audit_log            ------       s-----           ------        s-----     s-----  ------
     steps                ------       siu---           ------        s-----     siu---  ------
     lake                 ------       siurdt           ------        s-----     siurd-  ------`,
   prod: `
@@ -73,9 +89,17 @@ export const tables = {
     data_tag_tables      ------       ------           si----        s-----     s-----  ------
     data_tag_events      ------       ------           si----        s-----     s-----  ------
     upkeep_events        ------       ------           si----        ------     s-----  ------
+    feature_views        ------       ------           siu---        s-----     s-----  ------
     online_features      ------       ------           siur--        ------     s-----  ------
     online_watermarks    ------       ------           siur--        ------     s-----  ------
+    predictions          ------       ------           siu-d-        ------     s-----  ------
+    prediction_flushes   ------       ------           si--d-        ------     s-----  ------
     published_reports    ------       ------           siur--        ------     s-----  ------
+    api_keys             ------       ------           siu---        ------     ------  ------
+    refresh_tokens       ------       ------           siu---        ------     ------  ------
+    issued_tokens        ------       ------           si----        ------     s-----  ------
+    rate_limits          ------       ------           siurd-        ------     ------  ------
+    audit_log            ------       ------           s-----        ------     s-----  ------
     steps                ------       ------           siu---        ------     s-----  ------
     lake                 ------       ------           siurdt        ------     s-----  ------`,
 } as const;

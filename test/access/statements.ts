@@ -25,8 +25,12 @@ const MUTABLE: Readonly<Record<string, string>> = {
   model_versions: 'state',
   promotions: 'state',
   steps: 'stage',
+  api_keys: 'revoked_at',
+  refresh_tokens: 'used_at',
+  predictions: 'batch',
   aliases: 'version',
   mlflow_shown: 'value',
+  feature_views: 'materialized_at',
 };
 
 /** Every cell of the tables and of the deeds. The client is the owner's: it tells which tables there are. */

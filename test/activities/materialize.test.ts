@@ -26,10 +26,12 @@ const input: MaterializeInput = {
 const memoryStore = () => {
   const rows = new Map<string, OnlineRow>();
   const batches: number[] = [];
+  const announced: string[] = [];
   let mark: Watermark | undefined;
   return {
     rows,
     batches,
+    announced,
     store: {
       upsertJson: async (_view: string, json: string, progress?: Watermark) => {
         const batch: OnlineRow[] = JSON.parse(json);
@@ -40,7 +42,14 @@ const memoryStore = () => {
       },
       read: async (_view: string, entities: readonly string[]) =>
         new Map(entities.flatMap((entity) => [rows.get(entity) ?? []].flat().map((row) => [entity, row] as const))),
+      horizons: async (_view: string, entities: readonly string[]) =>
+        new Map(
+          entities.flatMap((entity) => [rows.get(entity)].flatMap((row) => (row ? [[entity, row.knownAt]] : []))),
+        ),
       watermark: async () => mark,
+      announce: async (view: string) => {
+        announced.push(view);
+      },
     },
   };
 };
@@ -104,6 +113,12 @@ describe('materialize', () => {
     expect([batches, rows.size]).toEqual([[1_000, 1_000, 500], ROWS]);
     expect(await materialize(sides(store), input, step)).toMatchObject({ rows: ROWS, resumedAfter: ROWS });
     expect(batches).toHaveLength(3);
+  });
+
+  it('takes a table that does not say when facts became known for known at its cut', async () => {
+    const { store, rows } = memoryStore();
+    await materialize(sides(store), { ...input, view: { ...input.view, knownAt: 'known_at' } }, step);
+    expect(rows.get('1')?.knownAt).toBe('2025-05-01T00:00:00.000000Z');
   });
 
   it('names an entity that differs, and leaves a newer one alone', async () => {

@@ -1,11 +1,13 @@
 // One use case from files to a served prediction, on real parts; then again, and again with the world half switched off.
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MlflowClient } from '../../adapters/mlflow/client.ts';
 import { setVersionTag } from '../../adapters/mlflow/models.ts';
 import type { RunSummary } from '../../core/run.ts';
 import { childVariables, settingsOf } from '../../environments/environment.ts';
+import { queues } from '../../workflows/names.ts';
 import { openTestLake } from '../support/lake.ts';
 import { generateWorld, type Product, startProduct, type World } from '../support/product.ts';
 
@@ -23,6 +25,15 @@ afterAll(async () => product?.stop());
 const predict = async (entity: string): Promise<{ status: number; body: Record<string, unknown> }> => {
   const response = await fetch(`${product.environment.api.url}/predict/propensity/${entity}`);
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+};
+/** Whoever the champion deems likeliest to buy. */
+const likeliest = async (): Promise<string> => {
+  const { lake, close } = await openTestLake(product.environment);
+  const [row] = await lake.db.rows(
+    'select user_id::varchar as id from lake.gold.propensity_scores where rank = 1 order by user_id limit 1',
+  );
+  await close();
+  return String(row?.id);
 };
 const until = async (condition: () => Promise<boolean>): Promise<void> => {
   for (let i = 0; i < 120; i += 1) {
@@ -111,6 +122,38 @@ describe('the champion', () => {
     const { answer: keyring } = await perennial('keys');
     const served = (await (await fetch(`${product.environment.api.url}/models`)).json()) as { models: unknown[] };
     expect(served.models).toContainEqual(expect.objectContaining({ version: 1, signed_by: keyring.current }));
+  });
+
+  it('can be asked why it answered so, down to the line of a file, before and after the record went to the lake', async () => {
+    const entity = await likeliest();
+    const { body } = await predict(`${entity}?explain=true`);
+    const reasons = body.reasons as {
+      expected_value: number;
+      raw_score: number;
+      contributions: { contribution: number }[];
+    };
+    const sum = reasons.contributions.reduce((total, { contribution }) => total + contribution, reasons.expected_value);
+    expect(sum).toBeCloseTo(reasons.raw_score, 6);
+    const why = () => perennial('why', String(body.prediction_id));
+    await until(async () => (await why()).exit === 0);
+    const { answer: before } = await why();
+    expect(before).toMatchObject({
+      recordedIn: 'postgres',
+      prediction: { entity, probability: body.probability, featureTime: body.feature_time, features: body.features },
+      features: { table: 'features.customer_daily', by: 'first/transform' },
+      lines: { table: 'bronze.clickstream' },
+      model: { version: 1, run: expect.any(String), signature: { verified: true } },
+      approval: { champion: { by: 'first/train/propensity' } },
+    });
+    const [newest] = before.lines.newest;
+    const text = readFileSync(path.join(path.dirname(world.path), newest.file), 'utf8').split('\n')[newest.line - 1];
+    expect(text).toContain(newest.eventTime);
+    expect(text).toContain(entity);
+    const asked = { workflowId: 'collect', taskQueue: queues.light, args: [{}] };
+    const collected = await product.client.workflow.execute('collectPredictions', asked);
+    expect(collected).toMatchObject({ rows: expect.any(Number), batches: 1 });
+    const { answer: after } = await why();
+    expect(after).toEqual({ ...before, recordedIn: 'lake' });
   });
 
   it('is what MLflow shows: what somebody changes there is set back and told by the exit code', async () => {

@@ -24,6 +24,10 @@ try {
   const world = await generateWorld(product.environment.home, 200_000);
   await recorded('run', 'first', { path: world.path, source: 'clickstream' });
   for (const stage of ['ingest', 'transform', 'train/propensity', 'score/propensity']) await keep(`first/${stage}`);
+  const answer = await fetch(`${product.environment.api.url}/predict/propensity/nobody`);
+  if (answer.status !== 200) throw new Error(`the API answered ${answer.status}`);
+  await product.predictionsLogged(1);
+  await recorded('collectPredictions', 'collect-predictions', {});
   await recorded('tagData', 'tag', { name: 'season', description: 'as first seen', by: 'bob' });
   await recorded('run', 'second', {});
   await recorded('run', 'tagged', { tag: 'season' });

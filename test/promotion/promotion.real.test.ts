@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { withLake } from '../../activities/lake-session.ts';
 import { openPool } from '../../adapters/postgres/pool.ts';
+import { makeToken } from '../../cli/api-token.ts';
 import type { PromotionResult, RollbackResult } from '../../core/promotion/messages.ts';
 import { childVariables, settingsOf } from '../../environments/environment.ts';
 import { startApi } from '../../serving/server.ts';
@@ -270,9 +271,10 @@ describe('when dev is gone, with its catalog, its artifacts and its models in ML
   const USERS = ['0', '1', '7', '42', '1499'];
   const answers = async () => {
     const api = await startApi(world.at.prod.environment);
+    const authorization = `Bearer ${await makeToken(world.at.prod.environment, { roles: ['analyst'], seconds: 300 })}`;
     const found: unknown[] = [];
     for (const user of USERS) {
-      const reply = await fetch(`${api.url}/predict/propensity/${user}`);
+      const reply = await fetch(`${api.url}/predict/propensity/${user}`, { headers: { authorization } });
       const { served_at: _, ...rest } = (await reply.json()) as Record<string, unknown>;
       found.push(rest);
     }

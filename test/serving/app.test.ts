@@ -5,6 +5,7 @@ import { fakeApp, fakeModel } from './fakes.ts';
 
 describe('predict', () => {
   const answer = {
+    prediction_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
     entity: '123',
     model: 'propensity',
     version: 7,
@@ -13,6 +14,7 @@ describe('predict', () => {
     feature_time: '2025-05-01T00:00:00.000Z',
     known_at: '2025-05-01T06:00:00.000Z',
     cold_start: false,
+    stale: false,
     served_at: '2025-05-02T10:00:00.000Z',
   };
 
@@ -42,6 +44,7 @@ describe('predict', () => {
     [{}, 'user_id', 'Give user_id'],
     [{ user_id: 5 }, 'user_id', 'Give user_id as string'],
     [{ user_id: '' }, 'user_id', 'See /openapi.json for what user_id may be'],
+    [{ user_id: 'a\0b' }, 'user_id', 'See /openapi.json for what user_id may be'],
     [{ user_id: 'x'.repeat(201) }, 'user_id', 'See /openapi.json for what user_id may be'],
     [{ user_id: '1', usr: 1 }, 'usr', 'Leave usr out'],
     [{ user_id: '1', model: 'No Such' }, 'model', 'See /openapi.json for what model may be'],
@@ -183,10 +186,23 @@ describe('openapi.json', () => {
     expect(document.openapi).toBe('3.1.0');
     expect(Object.keys(document.paths).sort()).toEqual(
       [
+        '/.well-known/jwks.json',
         '/health',
         '/models',
+        '/oauth/token',
+        '/explain',
         '/predict',
+        '/predict/batch',
         '/predict/{model}/{entity}',
+        '/v2',
+        '/v2/health/live',
+        '/v2/health/ready',
+        '/v2/models/{model}',
+        '/v2/models/{model}/infer',
+        '/v2/models/{model}/ready',
+        '/v2/models/{model}/versions/{version}',
+        '/v2/models/{model}/versions/{version}/infer',
+        '/v2/models/{model}/versions/{version}/ready',
         '/{env}/{useCase}',
         '/{env}/{useCase}/{page}',
       ].sort(),

@@ -4,7 +4,16 @@ import type { Signature } from '../../core/model-package.ts';
 import type { PublishedReport } from '../../core/report/published.ts';
 import { type AppDeps, buildApp } from '../../serving/app.ts';
 import { ModelKeeper } from '../../serving/keeper.ts';
-import type { Champion, LoadedModel, Log, ModelSource, OnlineFeatures, ServedModel } from '../../serving/ports.ts';
+import type {
+  Champion,
+  FeatureValues,
+  LoadedModel,
+  Log,
+  ModelSource,
+  OnlineFeatures,
+  ServedModel,
+} from '../../serving/ports.ts';
+import { fakeAccess } from './fake-access.ts';
 
 export const NOW = Date.parse('2025-05-02T10:00:00Z');
 export const served: ServedModel = {
@@ -38,7 +47,9 @@ export const fakeModel = (score: LoadedModel['score']): FakeModel => {
     view: 'features.customer_daily',
     signature,
     population: { recency_days: 20, preferred_brand: 'acme' },
+    scorer: 'onnx (a fake)',
     score,
+    scoreMany: (rows: readonly FeatureValues[]) => Promise.all(rows.map(score)),
     closed: false,
     close: async () => {
       model.closed = true;
@@ -130,6 +141,7 @@ export const fakeApp = async (more: Partial<AppDeps> = {}) => {
         useCase === report.useCase && at >= 41 ? { report, sha256: 'b'.repeat(64) } : undefined,
     },
     now: () => NOW,
+    access: fakeAccess(),
     ...more,
   });
   return { app, keeper, source };

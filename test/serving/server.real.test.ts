@@ -8,13 +8,15 @@ import { FolderArtifacts } from '../../adapters/artifacts/folder.ts';
 import { exportOnnx } from '../../adapters/onnx/export.ts';
 import { PostgresOnlineStore } from '../../adapters/postgres/online-store.ts';
 import { openPool } from '../../adapters/postgres/pool.ts';
+import { PostgresPredictionLog } from '../../adapters/postgres/prediction-log.ts';
 import { PostgresRegistry } from '../../adapters/postgres/registry.ts';
 import { KeyFolder } from '../../adapters/signing/key-folder.ts';
 import { parseManifest } from '../../core/model-package.ts';
+import { hearChanges } from '../../serving/changes.ts';
 import { type RunningApi, startApi } from '../../serving/server.ts';
 import { stopStack } from '../../workers/stack/index.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
-import { served, signature } from './fakes.ts';
+import { quiet, served, signature } from './fakes.ts';
 import { packageOf } from './packages.ts';
 
 const leaf = (leaf_value: number) => ({ leaf_value });
@@ -55,6 +57,8 @@ const sigmoid = (raw: number): number => 1 / (1 + Math.exp(-raw));
 interface Answer {
   readonly version: number;
   readonly probability: number;
+  readonly prediction_id: string;
+  readonly prediction_log: object;
   readonly models: readonly { readonly version: number | null; readonly refused?: { readonly version: number } }[];
 }
 
@@ -147,6 +151,50 @@ describe('startApi', () => {
     });
   });
 
+  it('notes every answer under the number it gave', async () => {
+    const { prediction_id: id, probability } = (await get('/predict/propensity/1')).body;
+    const log = new PostgresPredictionLog(pool);
+    await expect
+      .poll(() => log.find(id), { timeout: 5_000 })
+      .toMatchObject({
+        id,
+        probability,
+        model: 'propensity',
+        entity: '1',
+        features: { recency_days: 4, preferred_brand: 'zen' },
+      });
+    expect((await get('/health')).body.prediction_log).toMatchObject({ dropped: 0 });
+  });
+
+  it('forgets a view that was materialised, and everything on a promotion', async () => {
+    const forgotten: (string | undefined)[] = [];
+    let looks = 0;
+    const keeper = {
+      look: async () => {
+        looks += 1;
+      },
+    };
+    const features = {
+      forget: (view?: string) => {
+        forgotten.push(view);
+      },
+    };
+    const silence = hearChanges(stack.environment.postgres, { keeper, features, log: quiet });
+    const told = (channel: string, notice: string, view: string | undefined) =>
+      expect
+        .poll(async () => {
+          await pool.query('select pg_notify($1, $2)', [channel, notice]);
+          return forgotten.includes(view);
+        })
+        .toBe(true);
+    await told('perennial_features', 'features.customer_daily@1234', 'features.customer_daily@1234');
+    await told('perennial_features', 'dev/features.other', 'features.other');
+    expect(looks).toBe(0);
+    await told('perennial_alias', 'dev/ecommerce-intelligence/propensity', undefined);
+    expect(looks).toBeGreaterThan(0);
+    await silence();
+  });
+
   it('swaps under load without a failed request, refuses rot, and takes the next good one', async () => {
     const answers: { status: number; version: number; probability: number }[] = [];
     let asking = true;
@@ -195,7 +243,14 @@ describe('startApi', () => {
 
   it('stays alive without Postgres, with its model in memory, and says what is missing', async () => {
     await stopStack(stack.environment);
-    expect(await get('/predict/propensity/1')).toMatchObject({ status: 503, body: { field: 'postgres' } });
+    expect(await get('/predict/propensity/1')).toMatchObject({
+      status: 200,
+      body: { version: 5, stale: true, stale_reason: expect.stringMatching(/online store does not answer/) },
+    });
+    expect(await get('/predict/propensity/never-asked-for')).toMatchObject({
+      status: 503,
+      body: { field: 'postgres' },
+    });
     expect((await get('/health')).body).toMatchObject({
       status: 'degraded',
       postgres: 'unreachable',

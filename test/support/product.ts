@@ -15,6 +15,8 @@ export interface Product extends TestStack {
   run(workflowId: string, input: RunInput): Promise<RunSummary>;
   /** Freezes parts of the stack, so that they hang rather than refuse; `stop` thaws them. */
   freeze(parts: readonly PartName[]): Promise<void>;
+  /** Resolves once so many answers, of all there ever were, have left the API's memory. */
+  predictionsLogged(count: number): Promise<void>;
   /** Fingerprint of every table at its head, without what differs by the wall clock. */
   digests(): Promise<Readonly<Record<string, string>>>;
 }
@@ -41,6 +43,16 @@ export const startProduct = async (
         taskQueue: queues.light,
         args: [input],
       }),
+    predictionsLogged: async (count) => {
+      const written = async (): Promise<number> => {
+        const health = await fetch(`${environment.api.url}/health`);
+        return ((await health.json()) as { prediction_log?: { written: number } }).prediction_log?.written ?? 0;
+      };
+      for (let tries = 0; (await written()) < count; tries += 1) {
+        if (tries === 240) throw new Error('the log of predictions was not written within a minute');
+        await new Promise((next) => setTimeout(next, 250));
+      }
+    },
     digests: async () => {
       const { lake, close } = await openTestLake(environment);
       const names = await lake.db.rows(

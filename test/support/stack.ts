@@ -30,6 +30,8 @@ export const testEnvironment = async (settings: GivenSettings = {}): Promise<Env
     PERENNIAL_ACCOUNTS: '',
     // Tests at two in the morning are tests like others.
     PERENNIAL_SCHEDULES: 'paused',
+    // What is tested elsewhere must not stand in the way here.
+    PERENNIAL_API_RATE_LIMIT: 1_000_000,
     ...Object.fromEntries(settingNames.filter((name) => name.includes('PASSWORD')).map((name) => [name, ''])),
     PERENNIAL_HOME: home,
     PERENNIAL_PORT_POSTGRES: postgres ?? 0,

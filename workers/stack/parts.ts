@@ -19,6 +19,7 @@ import {
   siblingOf,
 } from '../../environments/environment.ts';
 import { apiPortSettings } from '../../environments/settings.ts';
+import { requireHealth } from './api-health.ts';
 import type { WantedPort } from './ports.ts';
 import { prepareWalls } from './prepare.ts';
 import type { PartName } from './run-file.ts';
@@ -214,7 +215,7 @@ const apiPart = (environment: Environment, served: readonly Environment[]): Part
   prepare: nothing,
   launch: async () => nodeLaunch(environment, served, 'serving/main.ts'),
   probe: async () => {
-    for (const { api } of served) await requireHealth(api.url);
+    for (const { api } of served) await requireHealth(api);
     return `node ${process.versions.node}`;
   },
   settle: nothing,
@@ -224,12 +225,6 @@ const apiPart = (environment: Environment, served: readonly Environment[]): Part
 const apiAddress = ([first, ...more]: readonly Environment[]): string => {
   if (first === undefined || more.length === 0) return first?.api.url ?? '';
   return [`${first.api.url} (${first.name})`, ...more.map(({ name, api }) => `:${api.port} (${name})`)].join(' ');
-};
-
-const requireHealth = async (url: string): Promise<void> => {
-  const reply = await fetch(`${url}/health`, { signal: AbortSignal.timeout(5_000) });
-  if (reply.ok) return;
-  throw new PerennialError('UNAVAILABLE', 'The API is not healthy', { field: 'status', value: reply.status });
 };
 
 const missing = (program: string): never => {

@@ -1,5 +1,5 @@
 -- What was known of each customer at each moment T of `cuts`: nothing at or after T counts. One row per user active in the window and moment.
--- A day lies in the windows of several moments; its number `windows` has one bit for each, so that the events are read once, not once a moment.
+-- `known_at` is when the newest fact behind a row was ingested. A day lies in the windows of several moments; its number `windows` has one bit for each, so that the events are read once, not once a moment.
 with cuts as (
   select unnest(getvariable('cuts')) as as_of, generate_subscripts(getvariable('cuts'), 1) as cut
 ),
@@ -12,12 +12,16 @@ windows as (
   select distinct windows, as_of from days join cuts on days.windows & (1::bigint << cut) <> 0
 ),
 observed as not materialized (
-  select user_id, event_date, event_time, event_type, product_id, windows
+  select user_id, event_date, event_time, event_type, product_id, known_at, windows
   from silver.events join days using (event_date)
   where source = getvariable('source')
 ),
 first_events as (
-  select user_id, min(event_time) as first_ever from silver.events where source = getvariable('source') group by user_id
+  select user_id, first.event_time as first_ever, first.known_at as first_known
+  from (
+    select user_id, min({event_time: event_time, known_at: known_at}) as first
+    from silver.events where source = getvariable('source') group by user_id
+  )
 ),
 counts as (
   select
@@ -27,7 +31,8 @@ counts as (
     count(*) filter (event_type = 'cart') as carts,
     count(*) filter (event_type = 'view') as views,
     min(event_time) as first_time,
-    max(event_time) as last_time
+    max(event_time) as last_time,
+    max(known_at) as known_at
   from observed
   group by user_id, windows
 ),
@@ -39,7 +44,8 @@ activity as (
     sum(carts)::bigint as carts,
     sum(views)::bigint as views,
     min(first_time) as first_time,
-    max(last_time) as last_time
+    max(last_time) as last_time,
+    max(known_at) as known_at
   from counts join windows using (windows)
   group by user_id, as_of
 ),
@@ -92,7 +98,8 @@ customers as (
     purchase_overdue_ratio,
     coalesce(purchase_momentum, 0) as purchase_momentum,
     coalesce(sessions, 0) as sessions,
-    coalesce(cart_days, 0) as cart_days
+    coalesce(cart_days, 0) as cart_days,
+    greatest(activity.known_at, first_known, customer_purchases.known_at) as known_at
   from activity
   join first_events using (user_id)
   left join products using (user_id, as_of)

@@ -3,7 +3,7 @@ with cuts as (
   select unnest(getvariable('cuts')) as as_of
 ),
 purchases as (
-  select user_id, order_id, product_id, event_date, event_time, price, price * quantity as spend
+  select user_id, order_id, product_id, event_date, event_time, price, price * quantity as spend, known_at
   from silver.events
   where event_type = 'purchase' and source = getvariable('source')
 ),
@@ -33,7 +33,8 @@ buyers as (
     date_diff('day', min(event_date), max(event_date))::integer as purchase_span_days,
     date_diff('day', max(event_date), as_of::date)::integer as days_since_purchase,
     -- Decimals, so that the sum does not depend on its order; days of a window differ well before the ninth place.
-    sum(distinct exp(-date_diff('day', event_date, as_of::date) / 90)::decimal(18, 9))::double as purchase_momentum
+    sum(distinct exp(-date_diff('day', event_date, as_of::date) / 90)::decimal(18, 9))::double as purchase_momentum,
+    max(known_at) as known_at
   from windowed
   group by user_id, as_of
 ),
@@ -52,6 +53,10 @@ scored as (
   from paced
 )
 select
-  * exclude (purchase_span_days, days_since_purchase) replace (rfm_score::integer as rfm_score),
+  * exclude (purchase_span_days, days_since_purchase) replace (
+    rfm_score::integer as rfm_score,
+    -- Quintiles are drawn among all buyers, and so is what was known of them.
+    max(known_at) over (partition by as_of) as known_at
+  ),
   days_since_purchase / purchase_interval_days as purchase_overdue_ratio
 from scored

@@ -1,8 +1,9 @@
 // The online store on a real Postgres: newer wins whatever the order of writing, ties by rule, and 10,000 random keys agree.
+import fc from 'fast-check';
 import type { Pool } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listen } from '../../../adapters/postgres/listen.ts';
-import { type OnlineRow, PostgresOnlineStore } from '../../../adapters/postgres/online-store.ts';
+import { type OnlineRow, PostgresOnlineStore, type WrittenRow } from '../../../adapters/postgres/online-store.ts';
 import { openPool } from '../../../adapters/postgres/pool.ts';
 import { PostgresPublishedReports } from '../../../adapters/postgres/published-reports.ts';
 import { canonicalJson } from '../../../core/commit.ts';
@@ -73,6 +74,35 @@ describe('PostgresOnlineStore', () => {
     await store.upsertBatch(VIEW, [], { ...progress, rowsDone: 5 });
     expect(await store.watermark(VIEW, 'r')).toEqual({ lastEntity: 'f', rowsDone: 10, finished: false });
     expect(await store.watermark(VIEW, 'other')).toBeUndefined();
+  });
+
+  it('ends where the order of writing does not matter: by moment, then by who knew more', async () => {
+    // Days of a moment, of a writer's horizon and of the newest fact; each triple stands once, so that no two rows tie.
+    const rows = fc.uniqueArray(fc.tuple(fc.nat(3), fc.nat(3), fc.nat(3)), {
+      minLength: 1,
+      maxLength: 10,
+      selector: (days) => days.join(),
+    });
+    let views = 0;
+    await fc.assert(
+      fc.asyncProperty(rows, fc.infiniteStream(fc.nat(1_000)), fc.nat(3), async (told, chance, size) => {
+        const view = `features.order_${views++}`;
+        const written: WrittenRow[] = told.map(([event, horizon, known], i) => ({
+          ...row('one', event, known, i),
+          horizon: day(horizon + 3),
+        }));
+        const shuffled = written
+          .map((one) => ({ one, at: chance.next().value ?? 0 }))
+          .toSorted((a, b) => a.at - b.at)
+          .map(({ one }) => one);
+        for (let i = 0; i < shuffled.length; i += size + 1)
+          await store.upsertBatch(view, shuffled.slice(i, i + size + 1));
+        const rank = ({ eventTime, horizon, knownAt }: WrittenRow) => `${eventTime} ${horizon} ${knownAt}`;
+        const [best] = written.toSorted((a, b) => (rank(a) < rank(b) ? 1 : -1));
+        expect((await store.read(view, ['one'])).get('one')?.values).toEqual(best?.values);
+      }),
+      { numRuns: 100, seed: 9 },
+    );
   });
 
   it('agrees on 10,000 random keys after writers raced in any order', async () => {

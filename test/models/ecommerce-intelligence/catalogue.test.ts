@@ -120,9 +120,9 @@ test('the model asks for features that its view has, in one order', () => {
 
 test('feature view and table have the same columns, in the same order', async () => {
   const db = await told(CLICKS, SETTINGS);
-  for (const { table, entity, features } of useCase.featureViews) {
+  for (const { table, entity, features, knownAt } of useCase.featureViews) {
     const columns = await lines(db, `select column_name from (describe ${table})`);
-    expect(columns).toEqual([entity, 'as_of', ...features.map(({ name }) => name)]);
+    expect(columns).toEqual([entity, 'as_of', ...features.map(({ name }) => name), knownAt]);
   }
   db.close();
 });

@@ -116,6 +116,42 @@ test('customer_purchases: several orders on a day are one step of the rhythm', a
   db.close();
 });
 
+test('known_at: the newest fact behind a row, the purchases of all buyers where quintiles are drawn', async () => {
+  const from = (file: string, knownAt: string, rows: readonly string[]) => ({
+    file,
+    source: 'clickstream' as const,
+    knownAt,
+    rows,
+  });
+  const story = [
+    from('early', '2024-01-05', [
+      '2023-12-01 10:00:00, view, 1, 9, home.lamp, acme, 12.50, 1, a',
+      '2024-01-01 10:00:00, purchase, 1, 9, home.lamp, acme, 12.50, 1, b',
+      '2024-01-01 11:00:00, view, 1, 9, home.lamp, acme, 12.50, 2, c',
+      '2024-01-01 12:00:00, view, 1, 9, home.lamp, acme, 12.50, 3, d',
+      '2024-01-02 12:00:00, view, 1, 9, home.lamp, acme, 12.50, 4, f',
+    ]),
+    from('late', '2024-02-01', ['2023-12-30 11:00:00, view, 1, 9, home.lamp, acme, 12.50, 2, c']),
+    from('later', '2024-03-01', ['2023-11-01 12:00:00, view, 1, 9, home.lamp, acme, 12.50, 3, d']),
+    from('last', '2024-04-01', ['2024-01-02 11:00:00, purchase, 1, 9, home.lamp, acme, 99.00, 5, e']),
+  ];
+  const settings = { ...SETTINGS, cuts: ['2024-01-02', '2024-01-03'], observationDays: 10 };
+  const db = await told(story, settings, 'features.customer_daily');
+  const sql = 'select user_id, as_of::date, known_at::date from features.customer_daily order by as_of, user_id';
+  // User 3: tenure reaches back to the first event. User 1: one more buyer on the second moment.
+  expect(await lines(db, sql)).toEqual([
+    '1 | 2024-01-02 | 2024-01-05',
+    '2 | 2024-01-02 | 2024-02-01',
+    '3 | 2024-01-02 | 2024-03-01',
+    '1 | 2024-01-03 | 2024-04-01',
+    '2 | 2024-01-03 | 2024-02-01',
+    '3 | 2024-01-03 | 2024-03-01',
+    '4 | 2024-01-03 | 2024-01-05',
+    '5 | 2024-01-03 | 2024-04-01',
+  ]);
+  db.close();
+});
+
 const FEATURES = ORDER.filter((name) => name.startsWith('features.') && name !== 'features.purchase_label');
 
 const known = async (db: DuckDb): Promise<readonly string[]> => {

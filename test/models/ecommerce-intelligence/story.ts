@@ -33,6 +33,8 @@ export interface Delivery {
   readonly file: string;
   readonly source: 'clickstream' | 'invoices';
   readonly status?: 'loaded' | 'superseded';
+  /** When its rows became known. */
+  readonly knownAt?: string;
   /** The contract's columns in order, comma-separated, empty for null; a session is one letter. */
   readonly rows: readonly string[];
 }
@@ -45,7 +47,7 @@ const tuple = (delivery: Delivery, row: string, line: number): string => {
   const cells = row.split(',').map((cell) => cell.trim());
   const last = cells.length - 1;
   if (delivery.source === 'clickstream' && cells[last]) cells[last] = session(cells[last]);
-  return `(${[...cells.map(cellOf), literal(delivery.file), line, `timestamp '2030-01-01'`].join(', ')})`;
+  return `(${[...cells.map(cellOf), literal(delivery.file), line, `timestamp '${delivery.knownAt ?? '2030-01-01'}'`].join(', ')})`;
 };
 
 /** Puts a file's rows into bronze and its line into the ledger. */

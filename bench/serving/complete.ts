@@ -1,0 +1,87 @@
+// Feature-complete requests, the same rows to both servers: ours by the Open Inference Protocol, MLflow by /invocations; every answer checked.
+import type autocannon from 'autocannon';
+import { entityOf } from './fixed-rate.ts';
+import { quantile } from './golden.ts';
+import { load } from './load.ts';
+import { MODEL, type Scene } from './scene.ts';
+
+export interface Complete {
+  readonly perSecond: number;
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+  readonly wrong: number;
+}
+
+interface Dialect {
+  readonly path: string;
+  body(features: readonly string[], row: Float64Array): string;
+  probability(body: string): number;
+}
+
+const cells = (row: Float64Array): (number | null)[] =>
+  Array.from(row, (value) => (Number.isNaN(value) ? null : value));
+
+export const ours: Dialect = {
+  path: `/v2/models/${MODEL}/infer`,
+  body: (features, row) => {
+    const data = cells(row);
+    const inputs = features.map((name, at) => ({ name, datatype: 'FP64', shape: [1], data: [data[at]] }));
+    return JSON.stringify({ inputs });
+  },
+  probability: (body) => JSON.parse(body).outputs?.[0]?.data?.[0],
+};
+
+export const mlflow: Dialect = {
+  path: '/invocations',
+  body: (features, row) => JSON.stringify({ dataframe_split: { columns: features, data: [cells(row)] } }),
+  probability: (body) => JSON.parse(body).predictions?.[0],
+};
+
+const MOST_DIFFERENCE = 1e-9;
+/** Enough bodies that none is answered from a memory, made beforehand so that both are asked equally fast. */
+const BODIES = 5_000;
+
+export const complete = async (
+  scene: Scene,
+  { url, dialect, connections, seconds }: { url: string; dialect: Dialect; connections: number; seconds: number },
+  principal: (request: number) => Readonly<Record<string, string>>,
+): Promise<Complete> => {
+  // A row without gaps: how a gap is written down differs between protocols, and is no matter of speed.
+  const whole = Array.from({ length: scene.entities }, (_, at) => entityOf(at, scene.entities))
+    .filter((entity) => !scene.row(entity).some(Number.isNaN))
+    .slice(0, BODIES);
+  const bodies = whole.map((entity) => dialect.body(scene.features, scene.row(entity)));
+  let [next, wrong] = [0, 0];
+  const took: number[] = [];
+  const options: autocannon.Options = {
+    url: `${url}${dialect.path}`,
+    connections,
+    duration: seconds,
+    requests: [
+      {
+        method: 'POST',
+        path: dialect.path,
+        setupRequest: (request, context) => {
+          const at = next++ % bodies.length;
+          Object.assign(context, { entity: whole[at] });
+          const headers = { 'content-type': 'application/json', ...principal(next) };
+          return { ...request, headers, body: bodies[at] ?? '' };
+        },
+        onResponse: (status, body, context) => {
+          const { entity } = context as { entity: number };
+          const right = status === 200 && Math.abs(dialect.probability(body) - scene.golden(entity)) <= MOST_DIFFERENCE;
+          if (!right) wrong += 1;
+        },
+      },
+    ],
+  };
+  const { duration, errors, timeouts } = await load(options, (_status, ms) => took.push(ms));
+  const sorted = Float64Array.from(took).sort();
+  return {
+    perSecond: (took.length - wrong) / duration,
+    p50: quantile(sorted, 0.5),
+    p99: quantile(sorted, 0.99),
+    wrong: wrong + errors + timeouts,
+  };
+};

@@ -1,0 +1,210 @@
+// `npm run bench -- serving [--seconds N] [--entities N] [--feast PYTHON] [--out bench/results/serving.md]`: predictions by key at a fixed rate and with
+// many connections, and feature-complete requests beside `mlflow models serve`. Load generator and server share the machine.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import path from 'node:path';
+import { type Complete, complete, mlflow, ours } from './complete.ts';
+import { type Crowd, crowd } from './connections.ts';
+import { type ByKey, readByKey, startFeast } from './feast.ts';
+import { atFixedRate, type Latencies } from './fixed-rate.ts';
+import { startMlflow } from './mlflow.ts';
+import { principals } from './principals.ts';
+import { type Scene, setScene, TREES } from './scene.ts';
+import { between, type StageTimes, scrape } from './stages.ts';
+
+export interface ServingOptions {
+  readonly entities: number;
+  readonly seconds: number;
+  /** A Python that has Feast, for the comparison with its feature server. */
+  readonly feast?: string | undefined;
+  /** Where the page is written, if anywhere. */
+  readonly out?: string | undefined;
+}
+
+const RATE = 500;
+const WARM_UP = 3 * RATE;
+/** Principals who ask at the fixed rate: enough that none exceeds his thousand a minute. With the crowds, a thousand ask. */
+const FEW = 60;
+/** Connections, with the seed's average in milliseconds and its success rate. */
+const SEED = [
+  [10, 200, 1],
+  [100, 350, 0.999],
+  [500, 450, 0.995],
+  [1_000, 800, 0.95],
+] as const;
+/** Twice the last row of the seed's table: here refusals are right, if they come at once. */
+const TOO_MANY = 2_000;
+const PEER_CONNECTIONS = 8;
+
+export const servingBench = async ({ entities, seconds, feast, out }: ServingOptions): Promise<string> => {
+  const scene = await setScene(entities);
+  try {
+    const page = await measure(scene, seconds, feast);
+    if (out !== undefined) {
+      await mkdir(path.dirname(out), { recursive: true });
+      await writeFile(out, `${page}\n`);
+    }
+    return page;
+  } finally {
+    await scene.stop();
+  }
+};
+
+const measure = async (scene: Scene, seconds: number, feast: string | undefined): Promise<string> => {
+  const asWhom = await principals(scene.environment);
+  const before = await scrape(scene.url, asWhom(0));
+  const few = (request: number) => asWhom(request % FEW);
+  const fixed = await atFixedRate(scene, { perSecond: RATE, seconds, warmUp: WARM_UP }, few);
+  const after = await scrape(scene.url, asWhom(0));
+  const times = between(before, after);
+  const cpuMs = ((after.cpuSeconds - before.cpuSeconds) * 1_000) / (fixed.sent + WARM_UP);
+  console.error(`  fixed rate: p99 ${fixed.p99.toFixed(1)} ms`);
+  const crowds: Crowd[] = [];
+  for (const connections of [...SEED.map(([count]) => count), TOO_MANY]) {
+    const found = await crowd(scene, { connections, seconds }, asWhom);
+    console.error(
+      `  ${connections} connections: ${found.perSecond.toFixed(0)}/s, average ${found.average.toFixed(0)} ms`,
+    );
+    crowds.push(found);
+  }
+  const beside = await peers(scene, seconds, asWhom);
+  const keyed = feast === undefined ? undefined : await besideFeast(scene, feast, seconds, asWhom);
+  return [
+    intro(scene, seconds),
+    fixedTable(fixed),
+    stageTable(times, cpuMs),
+    crowdTable(crowds),
+    peerTable(beside),
+    ...(keyed ? [keyTable(keyed)] : []),
+  ].join('\n\n');
+};
+
+const peers = async (scene: Scene, seconds: number, asWhom: (request: number) => Readonly<Record<string, string>>) => {
+  const peer = await startMlflow(scene);
+  try {
+    const how = { connections: PEER_CONNECTIONS, seconds };
+    const theirs = { url: peer.url, dialect: mlflow, ...how };
+    const mine = { url: scene.url, dialect: ours, ...how };
+    const nobody = () => ({});
+    // One uncounted round each, so that both are warm.
+    await complete(scene, { ...theirs, seconds: 2 }, nobody);
+    await complete(scene, { ...mine, seconds: 2 }, asWhom);
+    return { mlflow: await complete(scene, theirs, nobody), ours: await complete(scene, mine, asWhom) };
+  } finally {
+    await peer.stop();
+  }
+};
+
+const besideFeast = async (
+  scene: Scene,
+  python: string,
+  seconds: number,
+  asWhom: (request: number) => Readonly<Record<string, string>>,
+) => {
+  const peer = await startFeast(scene, python);
+  try {
+    const how = { connections: PEER_CONNECTIONS, seconds };
+    await readByKey(scene, { url: peer.url, ...how, seconds: 2 });
+    await crowd(scene, { ...how, seconds: 2 }, asWhom);
+    return { feast: await readByKey(scene, { url: peer.url, ...how }), ours: await crowd(scene, how, asWhom) };
+  } finally {
+    await peer.stop();
+  }
+};
+
+const ms = (value: number): string => (Number.isNaN(value) ? '–' : value < 10 ? value.toFixed(2) : value.toFixed(0));
+const percent = (share: number): string => `${(share * 100).toFixed(2)} %`;
+const table = (head: readonly string[], rows: readonly (readonly (string | number)[])[]): string =>
+  [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
+
+const intro = ({ entities, features }: Scene, seconds: number): string =>
+  `# Serving, measured
+
+\`npm run bench -- serving --entities ${entities} --seconds ${seconds} --feast <python> --out bench/results/serving.md\` wrote this page. ${TREES} trees × ${features.length} features, ${entities.toLocaleString('en')} entities online,
+each asked for once before any is asked for again; ${cpus().length} cores for Postgres, the API (one process) and the load generator together, node ${process.version}. Every body was held
+against the probability that ONNX Runtime gives for that entity (≤ 1e-9).`;
+
+const fixedTable = ({ sent, right, refused, wrong, p50, p95, p99, max }: Latencies): string =>
+  `## \`/predict\` by key, ${RATE} requests/s for everybody, whatever the server does
+
+Latency counts from the moment at which a request was due (goal: p99 ≤ 10 ms). ${FEW} principals, each with an API key and his limit.
+
+${table(['requests', 'right', 'refused', 'wrong', 'p50, ms', 'p95, ms', 'p99, ms', 'max, ms'], [[sent, right, refused, wrong, ms(p50), ms(p95), ms(p99), ms(max)]])}`;
+
+const stageTable = (times: readonly StageTimes[], cpuMs: number): string =>
+  `By stage, from the server's own histograms (upper bounds of buckets); of the processor the API took ${cpuMs.toFixed(2)} ms a request:
+
+${table(
+  ['stage', 'p50, ms', 'p95, ms', 'p99, ms'],
+  times.map(({ stage, p50, p95, p99 }) => [stage, `≤ ${p50}`, `≤ ${p95}`, `≤ ${p99}`]),
+)}`;
+
+const crowdTable = (crowds: readonly Crowd[]): string => {
+  const goal = (connections: number) => SEED.find(([count]) => count === connections);
+  const rows = crowds.map((one) => {
+    const seed = goal(one.connections);
+    const aim = seed ? `${seed[1]} ms, ${percent(seed[2])}` : 'refusals ≤ 100 ms';
+    const { connections, perSecond, average, p50, p95, p99, success, refused, refusedP99, wrong } = one;
+    const times = [average, p50, p95, p99].map(ms);
+    return [connections, aim, perSecond.toFixed(0), ...times, percent(success), refused, ms(refusedP99), wrong];
+  });
+  const head = [
+    'connections',
+    'goal',
+    'right/s',
+    'average',
+    'p50',
+    'p95',
+    'p99',
+    'success',
+    'refused',
+    'their p99',
+    'wrong',
+  ];
+  return `## Many connections, each asking again at once
+
+1,000 principals in turn. Times in milliseconds, over all answers; wrong counts errors and time-outs too.
+
+${table(head, rows)}`;
+};
+
+const peerTable = ({ ours: mine, mlflow: theirs }: { readonly ours: Complete; readonly mlflow: Complete }): string =>
+  `## Feature-complete requests beside \`mlflow models serve\`
+
+The same trees and the same rows, ${PEER_CONNECTIONS} connections; MLflow with its default of workers. Goal: ≥ 20 × its requests/s at ≤ 0.1 × its p99.
+
+${table(
+  ['server', 'requests/s', 'p50, ms', 'p99, ms', 'wrong'],
+  [
+    ['Perennial, `/v2/…/infer`', mine.perSecond.toFixed(0), ms(mine.p50), ms(mine.p99), mine.wrong],
+    ['MLflow, `/invocations`', theirs.perSecond.toFixed(0), ms(theirs.p50), ms(theirs.p99), theirs.wrong],
+    [
+      'ratio',
+      (mine.perSecond / theirs.perSecond).toFixed(1),
+      (mine.p50 / theirs.p50).toFixed(2),
+      (mine.p99 / theirs.p99).toFixed(2),
+      '',
+    ],
+  ],
+)}`;
+
+const keyTable = ({ ours: mine, feast: theirs }: { readonly ours: Crowd; readonly feast: ByKey }): string =>
+  `## By key beside Feast's Python feature server
+
+The same rows and ${PEER_CONNECTIONS} connections. Feast reads all features of one entity from its default store (SQLite) and answers them; ours reads them from
+Postgres, scores, answers both and records the prediction. Goal: ≥ 5 × its requests/s at a lower p99.
+
+${table(
+  ['server', 'requests/s', 'p50, ms', 'p99, ms', 'wrong'],
+  [
+    ['Perennial, `/predict`', mine.perSecond.toFixed(0), ms(mine.p50), ms(mine.p99), mine.wrong],
+    ['Feast, `/get-online-features`', theirs.perSecond.toFixed(0), ms(theirs.p50), ms(theirs.p99), theirs.wrong],
+    [
+      'ratio',
+      (mine.perSecond / theirs.perSecond).toFixed(1),
+      (mine.p50 / theirs.p50).toFixed(2),
+      (mine.p99 / theirs.p99).toFixed(2),
+      '',
+    ],
+  ],
+)}`;

@@ -1,0 +1,139 @@
+// From credentials to a principal. What was looked up is kept for a few seconds, so that a request costs no query of its own, and for a
+// while longer when Postgres is away: a revocation holds after those seconds.
+import { timingSafeEqual } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { apiKeyHash, apiKeyParts } from '../../core/api-key.ts';
+import type { ApiRole, Principal } from '../../core/api-policy.ts';
+import { PerennialError } from '../../core/errors.ts';
+import type { Keyring } from '../../core/keyring.ts';
+import type { Credentials } from './credentials.ts';
+import { NOBODY } from './principal.ts';
+import { type ReadToken, readToken, type TokenKeys } from './tokens.ts';
+
+/** An API key as it is stored. */
+export interface StoredKey {
+  readonly id: string;
+  readonly sha256: string;
+  readonly roles: readonly ApiRole[];
+  readonly expiresAt: Date;
+  readonly revokedAt: Date | null;
+}
+
+export interface KeyStore {
+  /** Undefined for a key that never was. */
+  find(id: string): Promise<StoredKey | undefined>;
+}
+
+export interface AuthenticatorOptions {
+  readonly environment: string;
+  readonly keys: KeyStore;
+  readonly tokenKeys: Pick<TokenKeys, 'keyring'>;
+  /** Of requests without credentials; none: they are refused. */
+  readonly anonymousRoles: readonly ApiRole[];
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Milliseconds for which what was looked up is believed. */
+  readonly keptMs?: number;
+}
+
+/** Who asks, or why it is nobody. `given`: there were credentials. */
+export type Verdict = { readonly principal: Principal } | { readonly why: string; readonly given: boolean };
+
+const KEPT_MS = 5_000;
+/** How long keys that were looked up before are believed while Postgres does not answer. */
+const OUTAGE_MS = 15 * 60_000;
+const KEPT_KEYS = 10_000;
+
+interface Found {
+  readonly key: StoredKey | undefined;
+  readonly at: number;
+}
+
+export class Authenticator {
+  private readonly options: AuthenticatorOptions;
+  private readonly found: LRUCache<string, Found>;
+  private readonly tokens: LRUCache<string, ReadToken>;
+  private keyring: { readonly keys: Keyring; readonly at: number } | undefined;
+
+  constructor(options: AuthenticatorOptions) {
+    const { keptMs = KEPT_MS, keys, now } = options;
+    this.options = options;
+    this.tokens = new LRUCache({ max: KEPT_KEYS, ttl: keptMs });
+    this.found = new LRUCache<string, Found>({
+      max: KEPT_KEYS,
+      ttl: keptMs,
+      fetchMethod: async (id) => ({ key: await keys.find(id), at: now() }),
+      allowStaleOnFetchRejection: true,
+      noDeleteOnFetchRejection: true,
+    });
+  }
+
+  /** @throws PerennialError UNAVAILABLE for a key that is not known here while Postgres does not answer. */
+  async who(credentials: Credentials): Promise<Verdict> {
+    switch (credentials.kind) {
+      case 'none':
+        return this.anonymous();
+      case 'malformed':
+        return { why: credentials.why, given: true };
+      case 'key':
+        return this.byKey(credentials.text);
+      case 'token':
+        return this.byToken(credentials.text);
+    }
+  }
+
+  private anonymous(): Verdict {
+    const { anonymousRoles: roles, environment } = this.options;
+    if (roles.length > 0) return { principal: { ...NOBODY, id: 'anonymous', roles } };
+    return { why: `${environment} answers nobody without credentials`, given: false };
+  }
+
+  private async byKey(text: string): Promise<Verdict> {
+    const { environment, now } = this.options;
+    const parts = apiKeyParts(text);
+    if (parts?.environment !== environment) return refused('The API key is not of this environment');
+    const key = await this.lookUp(parts.id);
+    if (!key || !sameHash(key.sha256, apiKeyHash(text))) return refused('The API key is not known');
+    if (key.revokedAt !== null) return refused('The API key was revoked');
+    if (key.expiresAt.getTime() <= now()) return refused('The API key has expired');
+    return { principal: { id: `key:${key.id}`, roles: key.roles, kind: 'key' } };
+  }
+
+  private async lookUp(id: string): Promise<StoredKey | undefined> {
+    const found = await this.found.fetch(id).catch((cause: unknown) => {
+      throw unreachable(cause);
+    });
+    if (found && this.options.now() - found.at <= OUTAGE_MS) return found.key;
+    throw unreachable(undefined);
+  }
+
+  private async byToken(text: string): Promise<Verdict> {
+    const { environment, now } = this.options;
+    const kept = this.tokens.get(text);
+    if (kept && now() < kept.expiresAt) return { principal: kept.principal };
+    const read = await readToken(text, this.trusted(), { environment, now: now() });
+    if ('why' in read) return refused(`The token is refused: ${read.why}`);
+    this.tokens.set(text, read);
+    return { principal: read.principal };
+  }
+
+  private trusted(): Keyring {
+    const { tokenKeys, now, keptMs = KEPT_MS } = this.options;
+    if (!this.keyring || now() - this.keyring.at > Math.min(keptMs, 1_000)) {
+      this.keyring = { keys: tokenKeys.keyring(), at: now() };
+    }
+    return this.keyring.keys;
+  }
+}
+
+const refused = (why: string): Verdict => ({ why, given: true });
+
+const sameHash = (a: string, b: string): boolean =>
+  a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+
+const unreachable = (cause: unknown): PerennialError =>
+  new PerennialError('UNAVAILABLE', 'API keys cannot be checked at the moment', {
+    field: 'postgres',
+    mend: 'Try again, or use a token',
+    cause,
+  });

@@ -1,0 +1,148 @@
+// What the API tells Prometheus: requests, stages, models, cache, prediction log, Postgres, event loop. One registry an environment.
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { ModelState } from './keeper.ts';
+import { afterwards, type InStage, type Stage } from './stages.ts';
+
+/** Asked anew at every scrape. */
+export interface Readings {
+  readonly environment: string;
+  readonly models: () => readonly ModelState[];
+  readonly pool: () => { readonly total: number; readonly idle: number; readonly waiting: number };
+  readonly cache?: () => { readonly hits: number; readonly misses: number; readonly size: number };
+  readonly log?: () => { readonly waiting: number; readonly written: number; readonly dropped: number };
+}
+
+export interface AnsweredRequest {
+  readonly method: string;
+  /** The route's pattern, never the address: an address may name a customer, and there are too many of them. */
+  readonly route: string;
+  readonly status: number;
+  /** Empty where the request was about no model that is served. */
+  readonly model: string;
+  readonly seconds: number;
+}
+
+export interface ApiMetrics {
+  readonly contentType: string;
+  readonly inStage: InStage;
+  answered(request: AnsweredRequest): void;
+  formatted(model: string, seconds: number): void;
+  shed(reason: string): void;
+  /** The text that a scrape gets. */
+  text(): Promise<string>;
+}
+
+/** Seconds; around the promises of 10 ms, 100 ms and 1 s. */
+const BUCKETS = [
+  0.00001, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
+];
+
+export const apiMetrics = (readings: Readings): ApiMetrics => {
+  const registry = new Registry();
+  registry.setDefaultLabels({ environment: readings.environment });
+  const { requests, seconds, stage, shed } = countersIn(registry);
+  readInto(registry, readings);
+  collectDefaultMetrics({ register: registry });
+  const observe = (name: Stage, model: string, took: number) => stage.observe({ stage: name, model }, took);
+  return {
+    contentType: registry.contentType,
+    inStage: (name, model, work) => {
+      const begun = performance.now();
+      return afterwards(work, () => observe(name, model, (performance.now() - begun) / 1_000));
+    },
+    answered: ({ method, route, status, model, seconds: took }) => {
+      requests.inc({ method, route, status, model });
+      seconds.observe({ method, route }, took);
+    },
+    formatted: (model, took) => observe('format', model, took),
+    shed: (reason) => shed.inc({ reason }),
+    text: () => registry.metrics(),
+  };
+};
+
+const countersIn = (registry: Registry) => {
+  const registers = [registry];
+  const requests = new Counter({
+    name: 'perennial_http_requests_total',
+    help: 'Requests that were answered',
+    labelNames: ['method', 'route', 'status', 'model'],
+    registers,
+  });
+  const seconds = new Histogram({
+    name: 'perennial_http_request_seconds',
+    help: 'From the head of a request to the end of its answer',
+    labelNames: ['method', 'route'],
+    buckets: BUCKETS,
+    registers,
+  });
+  const stage = new Histogram({
+    name: 'perennial_stage_seconds',
+    help: 'Stages of an answer: retrieve, features, infer, format',
+    labelNames: ['stage', 'model'],
+    buckets: BUCKETS,
+    registers,
+  });
+  const shed = new Counter({
+    name: 'perennial_shed_requests_total',
+    help: 'Requests refused because the server has too much to do',
+    labelNames: ['reason'],
+    registers,
+  });
+  return { requests, seconds, stage, shed };
+};
+
+/** Gauges and counters whose truth is kept elsewhere: read when somebody scrapes. */
+const readInto = (registry: Registry, { models, pool, cache, log }: Readings): void => {
+  const read = (name: string, help: string, labelNames: readonly string[], collect: (gauge: Gauge) => void) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [registry],
+      collect() {
+        this.reset();
+        collect(this);
+      },
+    });
+  const total = (name: string, help: string, labelNames: readonly string[], collect: (counter: Counter) => void) =>
+    new Counter({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [registry],
+      collect() {
+        this.reset();
+        collect(this);
+      },
+    });
+  read('perennial_model_info', 'The version that answers', ['model', 'version', 'package', 'signed_by'], (gauge) => {
+    for (const { name: model, loaded } of models()) {
+      if (!loaded) continue;
+      const { version, packageSha256, signedBy } = loaded;
+      gauge.set({ model, version, package: packageSha256.slice(0, 12), signed_by: signedBy }, 1);
+    }
+  });
+  read('perennial_model_refused', 'A champion that was not loaded', ['model', 'version'], (gauge) => {
+    for (const { name: model, refused } of models()) if (refused) gauge.set({ model, version: refused.version }, 1);
+  });
+  read('perennial_registry_unanswered', '1 while the registry does not answer', ['model'], (gauge) => {
+    for (const { name: model, trouble } of models()) gauge.set({ model }, trouble === undefined ? 0 : 1);
+  });
+  read('perennial_postgres_connections', 'Connections of the pool; waiting: requests for one', ['state'], (gauge) => {
+    for (const [state, count] of Object.entries(pool())) gauge.set({ state }, count);
+  });
+  if (cache) {
+    total('perennial_cache_requests_total', 'Reads of online features', ['result'], (counter) => {
+      counter.inc({ result: 'hit' }, cache().hits);
+      counter.inc({ result: 'miss' }, cache().misses);
+    });
+    read('perennial_cache_entries', 'Entities in memory', [], (gauge) => gauge.set(cache().size));
+  }
+  if (log) {
+    total('perennial_prediction_log_total', 'Predictions by what became of their record', ['result'], (counter) => {
+      counter.inc({ result: 'written' }, log().written);
+      counter.inc({ result: 'dropped' }, log().dropped);
+    });
+    read('perennial_prediction_log_waiting', 'Records not written yet', [], (gauge) => gauge.set(log().waiting));
+  }
+};

@@ -1,0 +1,130 @@
+// From entities to answers: features from the online store, the model in memory, each answer with its provenance and its record.
+import { randomUUID } from 'node:crypto';
+import { PerennialError } from '../../core/errors.ts';
+import type { AppDeps } from '../app.ts';
+import type { Champion, FeatureValues, LoadedModel } from '../ports.ts';
+import type { Prediction } from '../schemas.ts';
+import { unwatched } from '../stages.ts';
+import { type FeatureReading, withoutCache } from './feature-cache.ts';
+
+export interface Asked {
+  readonly model: string;
+  readonly entities: readonly string[];
+  /** With the contributions of the features. */
+  readonly explain: boolean;
+}
+
+export type AnswerDeps = Pick<AppDeps, 'keeper' | 'online' | 'features' | 'predictions' | 'now' | 'inStage'>;
+
+/** One answer for each entity, in their order: one read, one run of the model. */
+export const answer = (deps: AnswerDeps, { model: name, entities, explain }: Asked): Promise<Prediction[]> =>
+  deps.keeper.use(name, async (model, champion) => {
+    const { features = withoutCache(deps.online), inStage = unwatched, now } = deps;
+    if (explain && !model.explain) throw unexplained(name, model.scorer);
+    const reading = await inStage('retrieve', name, () => features.read(model.view, entities));
+    const rows = inStage('features', name, () => entities.map((entity) => seen(model, reading, entity)));
+    const probabilities = await inStage('infer', name, () => scored(model, rows));
+    const servedAt = new Date(now()).toISOString();
+    return entities.map((entity, i) => {
+      const row = rows[i] ?? {};
+      const probability = checked(name, probabilities[i]);
+      const given = { name, champion, model, reading, entity, row, probability, servedAt };
+      const prediction = predictionOf(given);
+      record(deps, given, prediction);
+      return explain ? { ...prediction, reasons: reasonsOf(model, row) } : prediction;
+    });
+  });
+
+/** Exactly the features of the model's input, in its order. */
+const seen = ({ signature, population }: LoadedModel, { found }: FeatureReading, entity: string): FeatureValues => {
+  const values = found.get(entity)?.values ?? population;
+  const row: Record<string, FeatureValues[string]> = {};
+  for (const { name } of signature.features) row[name] = values[name] ?? null;
+  return row;
+};
+
+const scored = async (model: LoadedModel, rows: readonly FeatureValues[]): Promise<ArrayLike<number>> => {
+  const [only, second] = rows;
+  return only && !second ? [await model.score(only)] : model.scoreMany(rows);
+};
+
+const checked = (field: string, probability = Number.NaN): number => {
+  if (probability >= 0 && probability <= 1) return probability;
+  throw new PerennialError('LAW_BROKEN', 'The model answered no probability', { field, value: String(probability) });
+};
+
+interface Given {
+  readonly name: string;
+  readonly champion: Champion;
+  readonly model: LoadedModel;
+  readonly reading: FeatureReading;
+  readonly entity: string;
+  readonly row: FeatureValues;
+  readonly probability: number;
+  readonly servedAt: string;
+}
+
+const predictionOf = ({ name, champion, reading, entity, row, probability, servedAt }: Given): Prediction => {
+  const known = reading.found.get(entity);
+  const stale = reading.stale.has(entity);
+  return {
+    prediction_id: randomUUID(),
+    entity,
+    model: name,
+    version: champion.version,
+    probability,
+    features: row,
+    feature_time: known?.eventTime ?? null,
+    known_at: known?.knownAt ?? null,
+    cold_start: known === undefined,
+    stale,
+    ...(stale && { stale_reason: STALE }),
+    served_at: servedAt,
+  };
+};
+
+const STALE = 'The online store does not answer: these features were read from it earlier, and may have changed since';
+
+const record = (
+  { keeper, predictions }: AnswerDeps,
+  { name, champion, model }: Given,
+  prediction: Prediction,
+): void => {
+  if (!predictions) return;
+  predictions.add({
+    id: prediction.prediction_id,
+    servedAt: prediction.served_at,
+    useCase: keeper.served(name).useCase,
+    model: name,
+    version: champion.version,
+    packageSha256: champion.packageSha256,
+    view: model.view,
+    entity: prediction.entity,
+    probability: prediction.probability,
+    features: prediction.features,
+    featureTime: prediction.feature_time,
+    knownAt: prediction.known_at,
+    coldStart: prediction.cold_start,
+    stale: prediction.stale,
+  });
+};
+
+/** The largest first. */
+const reasonsOf = (model: LoadedModel, row: FeatureValues): NonNullable<Prediction['reasons']> => {
+  if (!model.explain) throw unexplained('model', model.scorer);
+  const { expected, raw, contributions } = model.explain(row);
+  return {
+    expected_value: expected,
+    raw_score: raw,
+    contributions: contributions
+      .map(([feature, contribution]) => ({ feature, value: row[feature] ?? null, contribution }))
+      .sort((a, b) => Math.abs(b.contribution) - Math.abs(a.contribution)),
+  };
+};
+
+const unexplained = (name: string, scorer: string): PerennialError =>
+  new PerennialError('UNAVAILABLE', `The version that answers cannot be explained: it is scored by ${scorer}`, {
+    field: 'explain',
+    value: name,
+    mend: 'Ask without explain',
+  });

@@ -1,0 +1,45 @@
+// A verified model as serving asks it: one row by its trees, many by ONNX Runtime, the reasons by SHAP.
+import { calibrated } from '../../core/learning/platt.ts';
+import { rawScore } from '../../core/learning/tree-model.ts';
+import { treeShap } from '../../core/learning/tree-shap.ts';
+import type { Signature } from '../../core/model-package.ts';
+import type { FeatureValues, LoadedModel, Reasons } from '../ports.ts';
+import type { InputVector } from './input-vector.ts';
+import type { Trees } from './trees.ts';
+
+/** The part of an ONNX session that scores. */
+export interface Probabilities {
+  score(matrix: Float64Array, rows: number): Promise<{ readonly probability: Float64Array }>;
+}
+
+export type Scoring = Pick<LoadedModel, 'score' | 'scoreMany' | 'scorer' | 'explain'>;
+
+export const scoringOf = (signature: Signature, vector: InputVector, session: Probabilities, trees: Trees): Scoring => {
+  const scoreMany = async (rows: readonly FeatureValues[]): Promise<Float64Array> => {
+    const matrix = new Float64Array(rows.length * vector.width);
+    for (const [i, row] of rows.entries()) vector.write(row, matrix, i * vector.width);
+    return (await session.score(matrix, rows.length)).probability;
+  };
+  if ('why' in trees) {
+    const score = async (row: FeatureValues) => (await scoreMany([row]))[0] ?? Number.NaN;
+    return { scorer: `onnx (${trees.why})`, score, scoreMany };
+  }
+  const { model } = trees;
+  const rowOf = (values: FeatureValues): Float64Array => {
+    const row = new Float64Array(vector.width);
+    vector.write(values, row, 0);
+    return row;
+  };
+  const shap = treeShap(model);
+  return {
+    scorer: 'trees',
+    scoreMany,
+    score: async (values) => calibrated(signature.calibration, rawScore(model, rowOf(values))),
+    explain: (values) => {
+      const row = rowOf(values);
+      const { expected, contributions } = shap(row);
+      const named = signature.features.map(({ name }, i): [string, number] => [name, contributions[i] ?? 0]);
+      return { expected, raw: rawScore(model, row), contributions: named } satisfies Reasons;
+    },
+  };
+};
