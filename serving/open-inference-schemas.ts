@@ -9,16 +9,20 @@ const Parameters = z.record(z.string().max(100), z.unknown());
 export const ModelPath = z.strictObject({ model: ModelName });
 export const VersionPath = z.strictObject({ model: ModelName, version: z.string().regex(/^[1-9]\d{0,9}$/) });
 
+const Scalar = z.union([z.number(), z.string(), z.boolean(), z.null()]);
 const InputTensor = z
   .strictObject({
     name: z.string().min(1).max(100),
     shape: z.array(z.int().min(0).max(1_000_000)).min(1).max(2),
     datatype: z.enum(datatypes),
     parameters: Parameters.optional(),
-    data: z.array(z.unknown()).max(1_000_000).meta({
-      description:
-        'Numbers, texts or booleans as the datatype says, row-major, flat or nested; null is a missing value',
-    }),
+    data: z
+      .array(z.union([Scalar, z.array(Scalar)]))
+      .max(1_000_000)
+      .meta({
+        description:
+          'Numbers, texts or booleans as the datatype says, row-major, flat or nested; null is a missing value',
+      }),
   })
   .meta({
     description: 'A feature of all rows, [rows] or [rows, 1]; or, of numeric features only, all of [rows, features]',

@@ -6,11 +6,12 @@ export const ModelName = z
   .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/)
   .meta({ description: 'Name of a served model', examples: ['propensity'] });
 /** Text without the one character that Postgres cannot hold. */
-const Entity = z
+export const STORABLE = /^[^\0]*$/;
+export const Entity = z
   .string()
   .min(1)
   .max(200)
-  .regex(/^[^\0]+$/)
+  .regex(STORABLE)
   .meta({ description: 'Key of the entity, as text', examples: ['123'] });
 const Moment = z.iso.datetime();
 const Value = z.union([z.number(), z.string(), z.null()]);

@@ -1,5 +1,5 @@
 // A running API of one environment: the real tools wired to the app, champions watched, everything closed in order.
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { FolderArtifacts } from '../adapters/artifacts/folder.ts';
 import { openOnnx } from '../adapters/onnx/session.ts';
 import { traceIds } from '../adapters/otel/provider.ts';
@@ -20,7 +20,7 @@ import type { GuardedRoute } from './access/principal.ts';
 import { requireSafe } from './access/safety.ts';
 import { readTls } from './access/transport.ts';
 import { accessOf } from './access/wire.ts';
-import { buildApp } from './app.ts';
+import { type AppDeps, buildApp } from './app.ts';
 import { hearChanges } from './changes.ts';
 import { postgresFeatureStore } from './feature-store.ts';
 import { ModelKeeper } from './keeper.ts';
@@ -43,67 +43,23 @@ const POOL_SIZE = 10;
 const STATEMENT_MS = 2_000;
 const LOG_MS = 10_000;
 
+type Delay = ReturnType<typeof watchDelay>;
+
 /** Starts the API at the environment's address. It comes up without a model, and without Postgres, and says so in /health. */
 export const startApi = async (environment: Environment): Promise<RunningApi> => {
-  const { postgres, schema, artifacts: folder, name, api } = environment;
-  const traced = environment.telemetry.otlp !== undefined;
   requireSafe(environment);
-  const logger = pino({ name: 'serving', level: 'info' });
-  const waits = { statementMs: STATEMENT_MS, answerMs: STATEMENT_MS + 500, connectMs: STATEMENT_MS };
-  const pool = openPool(postgres, { max: POOL_SIZE, schema, ...waits });
-  // Of their own: what is noted of answers must not wait for requests, nor they for it.
-  const logPool = openPool(postgres, { ...waits, max: 1, schema, statementMs: LOG_MS, answerMs: LOG_MS + 500 });
-  const artifacts = new FolderArtifacts(folder);
-  const models = servedModels(useCases);
-  const source = registrySource({
-    environment: name,
-    registry: new PostgresRegistry(pool),
-    signatures: new PostgresSignatures(pool),
-    keys: new KeyFolder(environment.keys, name),
-    artifacts,
-    open: (bytes) => openOnnx(bytes, { threads: 1 }),
-  });
-  const keeper = new ModelKeeper({ models, source, log: logger, now: Date.now });
-  const features = new FeatureCache({ store: new PostgresOnlineStore(pool), now: Date.now });
-  const predictions = new PredictionLog({ sink: new PostgresPredictionLog(logPool), log: logger });
-  const metrics = apiMetrics({
-    environment: name,
-    models: () => keeper.states(),
-    pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
-    cache: () => features.cacheStats(),
-    log: () => predictions.counts(),
-  });
+  const { postgres, keys, name, api } = environment;
+  const log = pino({ name: 'serving', level: 'info' });
+  const tools = openTools(environment, log);
+  const { pool, logPool, keeper, features, predictions } = tools;
   const delay = watchDelay();
-  const app = await buildApp({
-    environment: name,
-    defaultModel: models[0]?.name ?? '',
-    keeper,
-    online: new PostgresOnlineStore(pool),
-    features,
-    predictions,
-    records: new PostgresPredictionLog(pool),
-    featureStore: postgresFeatureStore(
-      new PostgresFeatureRegistry(pool),
-      new PostgresOnlineStore(pool),
-      useCases.flatMap(({ folds = [] }) => folds),
-    ),
-    access: accessOf(environment, pool, logger),
-    ...(api.tls && { tls: readTls(api.tls) }),
-    reports: publishedSource(new PostgresPublishedReports(pool), artifacts),
-    now: Date.now,
-    logger: { level: 'warn', ...(traced && { mixin: traceIds }) },
-    metrics,
-    inStage: traced ? tracedStages(metrics.inStage) : metrics.inStage,
-    traced,
-    overload: { delayMs: delay.delayMs, onShed: metrics.shed },
-  });
+  const app = await buildApp(depsOf(environment, tools, delay, log));
   await keeper.start();
   predictions.start();
-  const anchor = anchorIn(environment.keys, name);
-  const stopAnchor = keepAnchor({ audit: new PostgresAudit(pool), anchor, log: logger, now: Date.now });
-  const silence = hearChanges(postgres, { keeper, features, log: logger });
+  const stopAnchor = keepAnchor({ audit: new PostgresAudit(pool), anchor: anchorIn(keys, name), log, now: Date.now });
+  const silence = hearChanges(postgres, { keeper, features, log });
   const url = await app.listen({ host: api.host, port: api.port });
-  logger.info({ url, environment: name, models: models.map((model) => model.name) }, 'The API answers');
+  log.info({ url, environment: name, models: tools.models.map((model) => model.name) }, 'The API answers');
   return {
     url,
     routes: app.guarded,
@@ -116,6 +72,70 @@ export const startApi = async (environment: Environment): Promise<RunningApi> =>
       await predictions.stop();
       await Promise.all([pool.end(), logPool.end()]);
     },
+  };
+};
+
+/** What lives as long as the API: connections, the champions in memory, the memory of features, the log of answers. */
+const openTools = ({ postgres, schema, artifacts: folder, keys, name }: Environment, log: Logger) => {
+  const waits = { statementMs: STATEMENT_MS, answerMs: STATEMENT_MS + 500, connectMs: STATEMENT_MS };
+  const pool = openPool(postgres, { max: POOL_SIZE, schema, ...waits });
+  // Of their own: what is noted of answers must not wait for requests, nor they for it.
+  const logPool = openPool(postgres, { ...waits, max: 1, schema, statementMs: LOG_MS, answerMs: LOG_MS + 500 });
+  const artifacts = new FolderArtifacts(folder);
+  const models = servedModels(useCases);
+  const source = registrySource({
+    environment: name,
+    registry: new PostgresRegistry(pool),
+    signatures: new PostgresSignatures(pool),
+    keys: new KeyFolder(keys, name),
+    artifacts,
+    open: (bytes) => openOnnx(bytes, { threads: 1 }),
+  });
+  const online = new PostgresOnlineStore(pool);
+  return {
+    pool,
+    logPool,
+    artifacts,
+    models,
+    online,
+    keeper: new ModelKeeper({ models, source, log, now: Date.now }),
+    features: new FeatureCache({ store: online, now: Date.now }),
+    predictions: new PredictionLog({ sink: new PostgresPredictionLog(logPool), log }),
+  };
+};
+
+type Tools = ReturnType<typeof openTools>;
+
+const depsOf = (environment: Environment, tools: Tools, delay: Delay, log: Logger): AppDeps => {
+  const { pool, online, artifacts, models, keeper, features, predictions } = tools;
+  const { name, api, telemetry } = environment;
+  const traced = telemetry.otlp !== undefined;
+  const metrics = apiMetrics({
+    environment: name,
+    models: () => keeper.states(),
+    pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    cache: () => features.cacheStats(),
+    log: () => predictions.counts(),
+  });
+  const folds = useCases.flatMap((useCase) => useCase.folds ?? []);
+  return {
+    environment: name,
+    defaultModel: models[0]?.name ?? '',
+    keeper,
+    online,
+    features,
+    predictions,
+    records: new PostgresPredictionLog(pool),
+    featureStore: postgresFeatureStore(new PostgresFeatureRegistry(pool), online, folds),
+    access: accessOf(environment, pool, log),
+    ...(api.tls && { tls: readTls(api.tls) }),
+    reports: publishedSource(new PostgresPublishedReports(pool), artifacts),
+    now: Date.now,
+    logger: { level: 'warn', ...(traced && { mixin: traceIds }) },
+    metrics,
+    inStage: traced ? tracedStages(metrics.inStage) : metrics.inStage,
+    traced,
+    overload: { delayMs: delay.delayMs, onShed: metrics.shed },
   };
 };
 

@@ -5,19 +5,14 @@ import { PerennialError } from '../../core/errors.ts';
 import { checkPush, checkText } from '../../core/feature-push.ts';
 import type { AppDeps } from '../app.ts';
 import type { FeatureStore } from '../feature-store.ts';
-import { jsonSchema, problems } from '../schemas.ts';
+import { Entity, jsonSchema, problems, STORABLE } from '../schemas.ts';
 
 const View = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_-]{0,62}(@[0-9a-f]{12})?$/)
   .meta({ description: 'A feature view, in its newest version or in the one named', examples: ['customer_daily'] });
-const Entity = z
-  .string()
-  .min(1)
-  .max(200)
-  .meta({ description: 'Key of the entity, as text', examples: ['123'] });
 const Moment = z.iso.datetime({ offset: true });
-const Value = z.union([z.number(), z.string().max(1_000), z.null()]);
+const Value = z.union([z.number(), z.string().max(1_000).regex(STORABLE), z.null()]);
 const Values = z.record(z.string(), Value);
 
 const ViewPath = z.strictObject({ view: View });

@@ -1,4 +1,4 @@
-// A verified model as serving asks it: one row by its trees, many by ONNX Runtime, the reasons by SHAP.
+// A verified model as serving asks it: a few rows by its trees, many by ONNX Runtime, the reasons by SHAP.
 import { calibrated } from '../../core/learning/platt.ts';
 import { rawScore } from '../../core/learning/tree-model.ts';
 import { treeShap } from '../../core/learning/tree-shap.ts';
@@ -13,6 +13,9 @@ export interface Probabilities {
 }
 
 export type Scoring = Pick<LoadedModel, 'score' | 'scoreMany' | 'scorer' | 'explain'>;
+
+/** Up to so many rows the trees are done before ONNX Runtime's thread has begun. */
+const FEW = 16;
 
 export const scoringOf = (signature: Signature, vector: InputVector, session: Probabilities, trees: Trees): Scoring => {
   const scoreMany = async (rows: readonly FeatureValues[]): Promise<Float64Array> => {
@@ -31,10 +34,11 @@ export const scoringOf = (signature: Signature, vector: InputVector, session: Pr
     return row;
   };
   const shap = treeShap(model);
+  const walked = (values: FeatureValues) => calibrated(signature.calibration, rawScore(model, rowOf(values)));
   return {
     scorer: 'trees',
-    scoreMany,
-    score: async (values) => calibrated(signature.calibration, rawScore(model, rowOf(values))),
+    scoreMany: async (rows) => (rows.length <= FEW ? Float64Array.from(rows, walked) : scoreMany(rows)),
+    score: async (values) => walked(values),
     explain: (values) => {
       const row = rowOf(values);
       const { expected, contributions } = shap(row);

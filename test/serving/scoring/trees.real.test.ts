@@ -88,6 +88,8 @@ describe('a package in memory', () => {
       rows.map(async (row, i) => Math.abs((await model.score(row)) - (many[i] ?? Number.NaN))),
     );
     expect(Math.max(...differences)).toBeLessThanOrEqual(1e-9);
+    const few = rows.slice(0, 3);
+    expect(Array.from(await model.scoreMany(few))).toEqual(await Promise.all(few.map((row) => model.score(row))));
     await model.close();
   });
 
