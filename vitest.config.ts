@@ -1,26 +1,27 @@
 // The test tiers: `pure` needs no server (part of `npm run check`), `real` runs on the real parts, `campaign` is long and run by hand.
 import { defineConfig } from 'vitest/config';
 
-const forks = { pool: 'forks' as const };
+/** A test that waits for something waits long: how fast the machine is decides nothing. */
+const common = { pool: 'forks' as const, expect: { poll: { timeout: 60_000 } } };
 
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
-          ...forks,
+          ...common,
           // Pure tests share nothing that one of them changes: a process reads the modules once, for all its files.
           isolate: false,
           maxWorkers: '100%',
           name: 'pure',
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.{real,campaign}.test.ts'],
-          testTimeout: 20_000,
+          testTimeout: 60_000,
         },
       },
       {
         test: {
-          ...forks,
+          ...common,
           name: 'real',
           include: ['test/**/*.real.test.ts'],
           fileParallelism: false,
@@ -30,7 +31,7 @@ export default defineConfig({
       },
       {
         test: {
-          ...forks,
+          ...common,
           name: 'campaign',
           include: ['test/**/*.campaign.test.ts'],
           fileParallelism: false,

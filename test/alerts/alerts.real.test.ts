@@ -63,8 +63,8 @@ describe('a scheduled run that fails', () => {
     });
     await schedule.trigger();
     const look = () => workers.run<{ failed: number }>('watch', {});
-    await expect.poll(look, { timeout: 30_000, interval: 300 }).toEqual({ failed: 1 });
-    await expect.poll(() => [hook.heard.length, mailbox.letters.length], { timeout: 20_000 }).toEqual([1, 1]);
+    await expect.poll(look, { interval: 300 }).toEqual({ failed: 1 });
+    await expect.poll(() => [hook.heard.length, mailbox.letters.length]).toEqual([1, 1]);
     const [told] = alertsOf();
     expect(told).toMatchObject({ environment: 'dev', severity: 'critical', title: 'perennial/broken failed' });
     expect(told?.link).toContain('/namespaces/dev/workflows/');
@@ -94,8 +94,8 @@ describe('an approval that is overdue', () => {
       asyncLocalStorage.run(context, () => remind(deps, { attempt, id: asked.id, evidence: 'e'.repeat(64), ...due }));
     const [heard, letters] = [hook.heard.length, mailbox.letters.length];
     const words = await delivered();
-    await expect.poll(() => hook.heard.length - heard, { timeout: 20_000 }).toBe(1);
-    await expect.poll(() => mailbox.letters.length - letters, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => hook.heard.length - heard).toBe(1);
+    await expect.poll(() => mailbox.letters.length - letters).toBe(1);
     const [{ key } = { key: '' }] = alertsOf().slice(-1);
     const run = async () => (await workers.client.workflow.getHandle(`alert/${key}`).describe()).runId;
     const first = await run();

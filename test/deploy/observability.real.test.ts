@@ -133,9 +133,9 @@ describe('what is watched', () => {
 
 it('a trace runs from whoever starts a workflow to its steps', async () => {
   const find = (name: string) => collector.spans.find((span) => span.name === name);
-  await expect.poll(() => find('RunActivity:watchSchedules'), { timeout: 10_000 }).toBeDefined();
-  await expect.poll(() => find('StartWorkflow:watch'), { timeout: 10_000 }).toBeDefined();
+  await expect.poll(() => find('RunActivity:watchSchedules')).toBeDefined();
+  await expect.poll(() => find('StartWorkflow:watch')).toBeDefined();
   const [start, step] = [find('StartWorkflow:watch'), find('RunActivity:watchSchedules')];
   expect([step?.traceId, step?.parentSpanId]).toEqual([start?.traceId, start?.spanId]);
-  await expect.poll(() => find('GET /metrics'), { timeout: 10_000 }).toBeDefined();
+  await expect.poll(() => find('GET /metrics')).toBeDefined();
 });

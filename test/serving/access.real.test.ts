@@ -358,7 +358,7 @@ describe('the command line', () => {
     }[];
     expect(listed.find((one) => one.key === id)?.revoked).toMatch(/: lost$/);
     expect(JSON.stringify(listed)).not.toContain(key);
-    await expect.poll(() => models(key), { timeout: 15_000 }).toBe(401);
+    await expect.poll(() => models(key)).toBe(401);
     expect(await perennial('audit', 'verify', '--env', 'prod')).toMatch(/rows of prod hold/);
   });
 });

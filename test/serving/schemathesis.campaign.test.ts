@@ -6,7 +6,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PostgresApiKeys } from '../../adapters/postgres/api-keys.ts';
 import { openPool } from '../../adapters/postgres/pool.ts';
-import { ensureVenv } from '../../adapters/python/venv.ts';
+import { ensureVenv, venvPython } from '../../adapters/python/venv.ts';
 import { apiRoles } from '../../core/api-policy.ts';
 import { generateWorld, type Product, startProduct } from '../support/product.ts';
 
@@ -15,7 +15,7 @@ const REQUESTS = 5_000;
 const EXAMPLES = 250;
 
 let product: Product;
-let program: string;
+let python: string;
 const found: string[] = [];
 
 beforeAll(async () => {
@@ -24,7 +24,7 @@ beforeAll(async () => {
   const directory = path.join(cache, 'venv-fuzz');
   const requirements = path.join(root, 'adapters/python/requirements-fuzz.txt');
   await ensureVenv({ directory, requirements, onLine: (line) => console.error(line) });
-  program = path.join(directory, 'bin', 'schemathesis');
+  python = venvPython(directory);
   const world = await generateWorld(home, 60_000);
   await product.run('first', { path: world.path, source: 'clickstream' });
 }, 600_000);
@@ -59,7 +59,7 @@ describe('the API holds to its description', () => {
         '--generation-database',
         'none',
       ];
-      const { exitCode, stdout } = await execa(program, [...run, ...how], {
+      const { exitCode, stdout } = await execa(python, ['-m', 'schemathesis.cli', ...run, ...how], {
         reject: false,
         cwd: product.environment.home,
       });

@@ -137,7 +137,7 @@ describe('startApi', () => {
     ]);
     const version = await promote(2);
     await expect
-      .poll(async () => (await get('/predict/propensity/1')).body, { timeout: 5_000 })
+      .poll(async () => (await get('/predict/propensity/1')).body)
       .toMatchObject({
         version,
         probability: expect.closeTo(sigmoid(2.5), 15),
@@ -155,7 +155,7 @@ describe('startApi', () => {
     const { prediction_id: id, probability } = (await get('/predict/propensity/1')).body;
     const log = new PostgresPredictionLog(pool);
     await expect
-      .poll(() => log.find(id), { timeout: 5_000 })
+      .poll(() => log.find(id))
       .toMatchObject({
         id,
         probability,
@@ -212,7 +212,7 @@ describe('startApi', () => {
         const [model] = (await get('/health')).body.models;
         return model?.version === version || model?.refused?.version === version;
       };
-      await expect.poll(settled, { timeout: 5_000 }).toBe(true);
+      await expect.poll(settled).toBe(true);
     }
     asking = false;
     await Promise.all(load);
@@ -228,7 +228,7 @@ describe('startApi', () => {
   it('takes no version that nobody signed, says why, and takes it once somebody of standing did', async () => {
     const version = await promote(6, { signed: false });
     const refusal = async () => (await get('/health')).body.models[0]?.refused;
-    await expect.poll(refusal, { timeout: 5_000 }).toMatchObject({ version, reason: /never signed/ });
+    await expect.poll(refusal).toMatchObject({ version, reason: /never signed/ });
     expect((await get('/predict/propensity/1')).body.version).toBe(4);
     const registry = new PostgresRegistry(pool);
     const unsigned = await registry.champion(served.registered);
@@ -238,7 +238,7 @@ describe('startApi', () => {
     const own = { pool, keys, settings: { name: 'dev' } };
     await signVersion(own, { version: unsigned, manifest, approver: null, by: 'test' });
     const answers = async () => (await get('/health')).body.models[0];
-    await expect.poll(answers, { timeout: 10_000 }).toMatchObject({ version, signed_by: keys.signer().keyId });
+    await expect.poll(answers).toMatchObject({ version, signed_by: keys.signer().keyId });
   });
 
   it('stays alive without Postgres, with its model in memory, and says what is missing', async () => {
