@@ -5,6 +5,7 @@ import { PerennialError } from '../core/errors.ts';
 import { onlineName } from '../core/feature-version.ts';
 import type { Feature, PushedView } from '../core/feature-view.ts';
 import type { OnlineFeatures } from './ports.ts';
+import { unavailable } from './scoring/feature-cache.ts';
 
 /** A view as it is online. */
 export interface OnlineView {
@@ -48,6 +49,5 @@ export const postgresFeatureStore = (
 
 const away = <T>(work: () => Promise<T>): Promise<T> =>
   work().catch((cause: unknown) => {
-    const mend = 'Try again';
-    throw new PerennialError('UNAVAILABLE', 'The online store does not answer', { field: 'postgres', mend, cause });
+    throw unavailable(cause);
   });

@@ -1,6 +1,7 @@
 // Keeps the champion of each model in memory and swaps it while requests go on: the new one is loaded beside the old one and tried;
 // one that fails is refused and the last good one stays, as long as whoever vouched for it is trusted.
 import { PerennialError } from '../core/errors.ts';
+import { inTime } from './in-time.ts';
 import type { Champion, LoadedModel, Log, ModelSource, ServedModel } from './ports.ts';
 
 export interface Refusal {
@@ -162,7 +163,7 @@ export class ModelKeeper {
     const { source, log, now, loadMs = LOAD_MS } = this.options;
     const { name, registered } = slot.served;
     try {
-      const model = await inTime(loadMs, async () => tried(await source.load(registered, champion)));
+      const model = await loadedInTime(loadMs, source.load(registered, champion).then(tried));
       const before = slot.held;
       const { version, packageSha256 } = champion;
       slot.held = { version, packageSha256, model, since: new Date(now()).toISOString(), users: 0, retired: false };
@@ -205,24 +206,15 @@ const tried = async (model: LoadedModel): Promise<LoadedModel> => {
 };
 
 /** Gives up after `ms`; a model that arrives later is closed. */
-const inTime = async (ms: number, load: () => Promise<LoadedModel>): Promise<LoadedModel> => {
-  let timer: NodeJS.Timeout | undefined;
+const loadedInTime = (ms: number, loading: Promise<LoadedModel>): Promise<LoadedModel> => {
   let late = false;
-  const loading = load();
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      late = true;
-      reject(new PerennialError('UNAVAILABLE', `The package took longer than ${ms} ms to load`));
-    }, ms);
-  });
   // Nobody waits for a late one any more: whatever becomes of it, it must not stay open or crash the server.
   const unwanted = () => undefined;
   loading.then((model) => (late ? model.close() : undefined), unwanted).catch(unwanted);
-  try {
-    return await Promise.race([loading, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return inTime(ms, loading, () => {
+    late = true;
+    return new PerennialError('UNAVAILABLE', `The package took longer than ${ms} ms to load`);
+  });
 };
 
 const retire = async (held: Held): Promise<void> => {

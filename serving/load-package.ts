@@ -60,11 +60,7 @@ export const loadPackage = async (
   const population = populationOf(signature);
   const scoring = await released(session, async () => {
     await agree(session, signature);
-    const trial = [{}, population].map((values) => {
-      const row = new Float64Array(vector.width);
-      vector.write(values, row, 0);
-      return row;
-    });
+    const trial = [{}, population].map(vector.row);
     const trees = await openTrees(fileOf(files, 'model.txt').toString('utf8'), session, vector.width, trial);
     return scoringOf(signature, vector, session, trees);
   });

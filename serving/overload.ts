@@ -1,6 +1,7 @@
 // When there is too much to do, some requests are refused at once instead of all being answered late: 503 with Retry-After.
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import type { FastifyInstance } from 'fastify';
+import type { ApiPolicy } from '../core/api-policy.ts';
 import { problem, sendProblem } from './problem.ts';
 
 export interface Limits {
@@ -23,13 +24,13 @@ export interface Overload {
 export type Reason = 'in flight' | 'event loop';
 
 /** Those who look after the server must get through when nobody else does. */
-const EXEMPT: ReadonlySet<unknown> = new Set(['health', 'metrics']);
+const EXEMPT: ReadonlySet<ApiPolicy | undefined> = new Set(['health', 'metrics']);
 
 /** Refuses what comes beyond the limits. Register it before anything that costs. */
 export const shedOverload = (app: FastifyInstance, { limits = usualLimits, delayMs, onShed }: Overload): void => {
   let inFlight = 0;
   app.addHook('onRequest', (request, reply, done) => {
-    const reason = EXEMPT.has(policyOf(request.routeOptions.config)) ? undefined : overloaded();
+    const reason = EXEMPT.has(request.routeOptions.config.policy) ? undefined : overloaded();
     if (reason !== undefined) {
       onShed?.(reason);
       const mend = 'Try again after the time that Retry-After names';
@@ -48,8 +49,6 @@ export const shedOverload = (app: FastifyInstance, { limits = usualLimits, delay
     return delayMs() > limits.delayMs ? 'event loop' : undefined;
   };
 };
-
-const policyOf = (config: object): unknown => ('policy' in config ? config.policy : undefined);
 
 const SAMPLE_MS = 250;
 const RESOLUTION_MS = 10;

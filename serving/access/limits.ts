@@ -4,6 +4,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Pool } from 'pg';
 import { RateLimiterMemory, RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
+import { inTime } from '../in-time.ts';
 
 export interface Allowance {
   readonly granted: boolean;
@@ -103,7 +104,7 @@ export class BlockLimiter implements Limiter {
     const { shared, own, now, waitMs, onOutage } = this.options;
     if (now() < this.restUntil) return own.add(whose, this.block);
     try {
-      return await inTime(shared.add(whose, this.block), waitMs);
+      return await inTime(waitMs, shared.add(whose, this.block), () => new Error(`no answer within ${waitMs} ms`));
     } catch (error) {
       this.restUntil = now() + REST_MS;
       onOutage?.(error);
@@ -117,18 +118,6 @@ export class BlockLimiter implements Limiter {
     return { granted, limit, remaining: Math.max(0, limit - total) + left, resetSeconds };
   }
 }
-
-const inTime = async <T>(work: Promise<T>, ms: number): Promise<T> => {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-};
 
 // Its own limit is set out of reach: what is over the limit is reckoned here, from the counter.
 const POINTS = 2_000_000_000;

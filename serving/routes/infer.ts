@@ -17,6 +17,7 @@ import {
 } from '../open-inference-schemas.ts';
 import type { Champion, LoadedModel } from '../ports.ts';
 import { jsonSchema, problems } from '../schemas.ts';
+import { checked } from '../scoring/answer.ts';
 import { unwatched } from '../stages.ts';
 
 const BODY_BYTES = 1024 * 1024;
@@ -135,14 +136,8 @@ const infer = (deps: AppDeps, params: Named, { id, inputs, outputs }: InferBody)
       });
     }
     const rows = inStage('features', params.model, () => rowsOf(model.signature, inputs));
-    const data = Array.from(await inStage('infer', params.model, () => model.scoreMany(rows)));
-    const broken = data.find((value) => !(value >= 0 && value <= 1));
-    if (broken !== undefined) {
-      throw new PerennialError('LAW_BROKEN', 'The model answered no probability', {
-        field: params.model,
-        value: String(broken),
-      });
-    }
+    const scores = await inStage('infer', params.model, () => model.scoreMany(rows));
+    const data = Array.from(scores, (value) => checked(params.model, value));
     return {
       model_name: params.model,
       model_version: String(version),

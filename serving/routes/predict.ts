@@ -5,12 +5,11 @@ import {
   ExplainQuery,
   jsonSchema,
   PredictBody,
-  type Prediction,
   Prediction as PredictionSchema,
   PredictPath,
   problems,
 } from '../schemas.ts';
-import { answer } from '../scoring/answer.ts';
+import { answerOne } from '../scoring/answer.ts';
 
 const config = { policy: 'predict' } as const;
 
@@ -22,17 +21,15 @@ export const predictRoutes = (app: FastifyInstance, deps: AppDeps): void => {
     '/predict',
     { config, schema: { summary, querystring, body: jsonSchema(PredictBody), response } },
     ({ body, query }) =>
-      predictOne(deps, body.model ?? deps.defaultModel, body.user_id, body.explain ?? query.explain === 'true'),
+      answerOne(deps, {
+        model: body.model ?? deps.defaultModel,
+        entity: body.user_id,
+        explain: body.explain ?? query.explain === 'true',
+      }),
   );
   app.get<{ Params: PredictPath; Querystring: ExplainQuery }>(
     '/predict/:model/:entity',
     { config, schema: { summary, querystring, params: jsonSchema(PredictPath), response } },
-    ({ params, query }) => predictOne(deps, params.model, params.entity, query.explain === 'true'),
+    ({ params, query }) => answerOne(deps, { ...params, explain: query.explain === 'true' }),
   );
-};
-
-const predictOne = async (deps: AppDeps, model: string, entity: string, explain: boolean): Promise<Prediction> => {
-  const [prediction] = await answer(deps, { model, entities: [entity], explain });
-  if (prediction) return prediction;
-  throw new Error('One entity has one answer');
 };

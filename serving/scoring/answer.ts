@@ -23,7 +23,7 @@ export const answer = (deps: AnswerDeps, { model: name, entities, explain }: Ask
     if (explain && !model.explain) throw unexplained(name, model.scorer);
     const reading = await inStage('retrieve', name, () => features.read(model.view, entities));
     const rows = inStage('features', name, () => entities.map((entity) => seen(model, reading, entity)));
-    const probabilities = await inStage('infer', name, () => scored(model, rows));
+    const probabilities = await inStage('infer', name, () => model.scoreMany(rows));
     const servedAt = new Date(now()).toISOString();
     return entities.map((entity, i) => {
       const row = rows[i] ?? {};
@@ -35,6 +35,16 @@ export const answer = (deps: AnswerDeps, { model: name, entities, explain }: Ask
     });
   });
 
+/** The answer for one entity. */
+export const answerOne = async (
+  deps: AnswerDeps,
+  { entity, ...asked }: Omit<Asked, 'entities'> & { readonly entity: string },
+): Promise<Prediction> => {
+  const [prediction] = await answer(deps, { ...asked, entities: [entity] });
+  if (prediction) return prediction;
+  throw new Error('One entity has one answer');
+};
+
 /** Exactly the features of the model's input, in its order. */
 const seen = ({ signature, population }: LoadedModel, { found }: FeatureReading, entity: string): FeatureValues => {
   const values = found.get(entity)?.values ?? population;
@@ -43,12 +53,8 @@ const seen = ({ signature, population }: LoadedModel, { found }: FeatureReading,
   return row;
 };
 
-const scored = async (model: LoadedModel, rows: readonly FeatureValues[]): Promise<ArrayLike<number>> => {
-  const [only, second] = rows;
-  return only && !second ? [await model.score(only)] : model.scoreMany(rows);
-};
-
-const checked = (field: string, probability = Number.NaN): number => {
+/** What a model answered, if it is a probability. @throws PerennialError LAW_BROKEN naming the model. */
+export const checked = (field: string, probability = Number.NaN): number => {
   if (probability >= 0 && probability <= 1) return probability;
   throw new PerennialError('LAW_BROKEN', 'The model answered no probability', { field, value: String(probability) });
 };

@@ -2,6 +2,7 @@
 // away, what was read before still answers, marked as stale. Reads that come in one turn of the event loop become one query.
 import { LRUCache } from 'lru-cache';
 import { PerennialError } from '../../core/errors.ts';
+import { inTime } from '../in-time.ts';
 import type { OnlineFeatures, OnlineStore } from '../ports.ts';
 
 export interface FeatureReading {
@@ -159,7 +160,11 @@ export class FeatureCache implements FeatureReader {
   private async fetch(view: string, entities: readonly string[]): Promise<Found> {
     const epoch = this.epoch(view);
     const { store, storeMs = STORE_MS } = this.options;
-    const found = await inTime(storeMs, store.read(view, entities));
+    const found = await inTime(
+      storeMs,
+      store.read(view, entities),
+      () => new Error(`The store took longer than ${storeMs} ms`),
+    );
     const readAt = this.options.now();
     for (const entity of entities)
       this.entries.set(keyOf(view, entity), { features: found.get(entity) ?? null, readAt, epoch });
@@ -170,19 +175,6 @@ export class FeatureCache implements FeatureReader {
     return this.everything + (this.epochs.get(view) ?? 0);
   }
 }
-
-/** Gives up after `ms`; a server that hangs rather than refuses must not make everybody wait. */
-const inTime = async <T>(ms: number, work: Promise<T>): Promise<T> => {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`The store took longer than ${ms} ms`)), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-};
 
 /** No memory: each read asks the store. */
 export const withoutCache = (store: Pick<OnlineStore, 'read'>): FeatureReader => ({
@@ -196,7 +188,7 @@ export const withoutCache = (store: Pick<OnlineStore, 'read'>): FeatureReader =>
 
 const keyOf = (view: string, entity: string): string => `${view}\n${entity}`;
 
-const unavailable = (cause: unknown): PerennialError =>
+export const unavailable = (cause: unknown): PerennialError =>
   new PerennialError('UNAVAILABLE', 'The online store does not answer', {
     field: 'postgres',
     mend: 'Try again',

@@ -5,6 +5,8 @@ import type { FeatureValues } from '../ports.ts';
 
 export interface InputVector {
   readonly width: number;
+  /** One row by itself. */
+  row(values: FeatureValues): Float64Array;
   /** Writes one row into `matrix` from position `at`. */
   write(values: FeatureValues, matrix: Float64Array, at: number): void;
 }
@@ -18,10 +20,14 @@ export const inputVector = ({ features, categories }: Signature): InputVector =>
       return typeof value === 'number' ? value : Number.NaN;
     };
   });
-  return {
-    width: columns.length,
-    write: (values, matrix, at) => {
-      for (const [i, column] of columns.entries()) matrix[at + i] = column(values);
-    },
+  const width = columns.length;
+  const write: InputVector['write'] = (values, matrix, at) => {
+    for (const [i, column] of columns.entries()) matrix[at + i] = column(values);
   };
+  const row: InputVector['row'] = (values) => {
+    const matrix = new Float64Array(width);
+    write(values, matrix, 0);
+    return matrix;
+  };
+  return { width, row, write };
 };

@@ -28,19 +28,14 @@ export const scoringOf = (signature: Signature, vector: InputVector, session: Pr
     return { scorer: `onnx (${trees.why})`, score, scoreMany };
   }
   const { model } = trees;
-  const rowOf = (values: FeatureValues): Float64Array => {
-    const row = new Float64Array(vector.width);
-    vector.write(values, row, 0);
-    return row;
-  };
   const shap = treeShap(model);
-  const walked = (values: FeatureValues) => calibrated(signature.calibration, rawScore(model, rowOf(values)));
+  const walked = (values: FeatureValues) => calibrated(signature.calibration, rawScore(model, vector.row(values)));
   return {
     scorer: 'trees',
     scoreMany: async (rows) => (rows.length <= FEW ? Float64Array.from(rows, walked) : scoreMany(rows)),
     score: async (values) => walked(values),
     explain: (values) => {
-      const row = rowOf(values);
+      const row = vector.row(values);
       const { expected, contributions } = shap(row);
       const named = signature.features.map(({ name }, i): [string, number] => [name, contributions[i] ?? 0]);
       return { expected, raw: rawScore(model, row), contributions: named } satisfies Reasons;
