@@ -11,7 +11,7 @@ import type { TableName } from '../core/table.ts';
 import { useCaseNamed } from '../core/use-case.ts';
 import type { Deps } from './deps.ts';
 import { framed } from './heartbeat.ts';
-import { horizonOf, withLake } from './lake-session.ts';
+import { horizonsIn, withLake } from './lake-session.ts';
 import { planTables } from './plan.ts';
 
 /** A lake that can be read as it stood. */
@@ -110,9 +110,10 @@ const historyOf = async (
     });
   }
   const told: Told[] = [];
+  const horizonOf = asIfKnown ? async () => null : await horizonsIn(lake);
   for (const { snapshot } of asIfKnown ? commits.slice(-1) : commits) {
     const relation = `lake.${qualified(view.table)} at (version => ${snapshot})`;
-    told.push({ relation, knownBy: asIfKnown ? null : await horizonOf(lake, snapshot) });
+    told.push({ relation, knownBy: await horizonOf(snapshot) });
   }
   const oldest = view.ttlDays === undefined ? '' : ` - interval ${Number(view.ttlDays)} days`;
   const bound = (which: 'min' | 'max') => `(select ${which}(asked__moment) from ${ASKED})`;

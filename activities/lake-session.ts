@@ -55,13 +55,22 @@ export const withLake = async <T>(
   }
 };
 
-/** When the newest fact that the lake held at a snapshot was ingested, ISO 8601; null where it kept no ledger. */
-export const horizonOf = async (
-  { db, commits }: { readonly db: SqlSession; readonly commits: Pick<Commits, 'history'> },
-  snapshot: number,
-): Promise<string | null> => {
-  const ledger = (await commits.history('bronze.files')).filter((commit) => commit.snapshot <= snapshot).at(-1);
-  if (!ledger) return null;
+/**
+ * Tells when the newest fact that the lake held at a snapshot was ingested, ISO 8601; null where it kept no ledger yet. The ledger's commits
+ * are looked up once, however many snapshots are asked for.
+ */
+export const horizonsIn = async ({
+  db,
+  commits,
+}: {
+  readonly db: SqlSession;
+  readonly commits: Pick<Commits, 'history'>;
+}): Promise<(snapshot: number) => Promise<string | null>> => {
+  const [first] = await commits.history('bronze.files');
+  return async (snapshot) => (first && first.snapshot <= snapshot ? horizonAt(db, snapshot) : null);
+};
+
+const horizonAt = async (db: SqlSession, snapshot: number): Promise<string | null> => {
   const [row] = await db.rows(
     `select strftime(max(known_at), '%Y-%m-%dT%H:%M:%S.%fZ') as known_by from lake.bronze.files at (version => ${snapshot})`,
   );

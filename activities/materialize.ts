@@ -17,7 +17,7 @@ import type { CrashPoint, Deps } from './deps.ts';
 import { pinOf, subjectOf } from './examples.ts';
 import { compareSample, offlineRows } from './feature-parity.ts';
 import { type Frame, framed } from './heartbeat.ts';
-import { horizonOf, withLake } from './lake-session.ts';
+import { horizonsIn, withLake } from './lake-session.ts';
 import { readPlan } from './plan.ts';
 import type { ModelRequest } from './train.ts';
 
@@ -83,7 +83,8 @@ export const createMaterializeActivities = (deps: Deps) => ({
       const runKey = contentKey({ stage: 'materialize', version: STAGE_VERSION, features: pin.key, asOf });
       const champion = await new PostgresRegistry(deps.pool).champion(`${plan.useCase}/${request.model}`);
       return withLake(deps, frame.signal, async (lake) => {
-        const horizon = await horizonOf(lake, pin.snapshot);
+        const horizonOf = await horizonsIn(lake);
+        const horizon = await horizonOf(pin.snapshot);
         const sides = { lake, online: new PostgresOnlineStore(deps.pool), crash: deps.crash };
         const input = {
           runKey,

@@ -93,28 +93,23 @@ const countersIn = (registry: Registry) => {
 
 /** Gauges and counters whose truth is kept elsewhere: read when somebody scrapes. */
 const readInto = (registry: Registry, { models, pool, cache, log }: Readings): void => {
-  const read = (name: string, help: string, labelNames: readonly string[], collect: (gauge: Gauge) => void) =>
-    new Gauge({
-      name,
-      help,
-      labelNames: [...labelNames],
-      registers: [registry],
-      collect() {
-        this.reset();
-        collect(this);
-      },
-    });
-  const total = (name: string, help: string, labelNames: readonly string[], collect: (counter: Counter) => void) =>
-    new Counter({
-      name,
-      help,
-      labelNames: [...labelNames],
-      registers: [registry],
-      collect() {
-        this.reset();
-        collect(this);
-      },
-    });
+  const reading = <Metric extends Gauge | Counter>(
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    collect: (metric: Metric) => void,
+  ) => ({
+    name,
+    help,
+    labelNames: [...labelNames],
+    registers: [registry],
+    collect(this: Metric) {
+      this.reset();
+      collect(this);
+    },
+  });
+  const read = (...given: Parameters<typeof reading<Gauge>>) => new Gauge(reading<Gauge>(...given));
+  const total = (...given: Parameters<typeof reading<Counter>>) => new Counter(reading<Counter>(...given));
   read('perennial_model_info', 'The version that answers', ['model', 'version', 'package', 'signed_by'], (gauge) => {
     for (const { name: model, loaded } of models()) {
       if (!loaded) continue;

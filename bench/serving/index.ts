@@ -173,20 +173,7 @@ const peerTable = ({ ours: mine, mlflow: theirs }: { readonly ours: Complete; re
 
 The same trees and the same rows, ${PEER_CONNECTIONS} connections; MLflow with its default of workers. Goal: ≥ 20 × its requests/s at ≤ 0.1 × its p99.
 
-${table(
-  ['server', 'requests/s', 'p50, ms', 'p99, ms', 'wrong'],
-  [
-    ['Perennial, `/v2/…/infer`', mine.perSecond.toFixed(0), ms(mine.p50), ms(mine.p99), mine.wrong],
-    ['MLflow, `/invocations`', theirs.perSecond.toFixed(0), ms(theirs.p50), ms(theirs.p99), theirs.wrong],
-    [
-      'ratio',
-      (mine.perSecond / theirs.perSecond).toFixed(1),
-      (mine.p50 / theirs.p50).toFixed(2),
-      (mine.p99 / theirs.p99).toFixed(2),
-      '',
-    ],
-  ],
-)}`;
+${duelTable(['Perennial, `/v2/…/infer`', mine], ['MLflow, `/invocations`', theirs])}`;
 
 const keyTable = ({ ours: mine, feast: theirs }: { readonly ours: Crowd; readonly feast: ByKey }): string =>
   `## By key beside Feast's Python feature server
@@ -194,17 +181,22 @@ const keyTable = ({ ours: mine, feast: theirs }: { readonly ours: Crowd; readonl
 The same rows and ${PEER_CONNECTIONS} connections. Feast reads all features of one entity from its default store (SQLite) and answers them; ours reads them from
 Postgres, scores, answers both and records the prediction. Goal: ≥ 5 × its requests/s at a lower p99.
 
-${table(
-  ['server', 'requests/s', 'p50, ms', 'p99, ms', 'wrong'],
-  [
-    ['Perennial, `/predict`', mine.perSecond.toFixed(0), ms(mine.p50), ms(mine.p99), mine.wrong],
-    ['Feast, `/get-online-features`', theirs.perSecond.toFixed(0), ms(theirs.p50), ms(theirs.p99), theirs.wrong],
+${duelTable(['Perennial, `/predict`', mine], ['Feast, `/get-online-features`', theirs])}`;
+
+type Measured = Pick<Crowd, 'perSecond' | 'p50' | 'p99' | 'wrong'>;
+
+const duelTable = (...[[ours, mine], [peer, theirs]]: readonly [[string, Measured], [string, Measured]]): string =>
+  table(
+    ['server', 'requests/s', 'p50, ms', 'p99, ms', 'wrong'],
     [
-      'ratio',
-      (mine.perSecond / theirs.perSecond).toFixed(1),
-      (mine.p50 / theirs.p50).toFixed(2),
-      (mine.p99 / theirs.p99).toFixed(2),
-      '',
+      [ours, mine.perSecond.toFixed(0), ms(mine.p50), ms(mine.p99), mine.wrong],
+      [peer, theirs.perSecond.toFixed(0), ms(theirs.p50), ms(theirs.p99), theirs.wrong],
+      [
+        'ratio',
+        (mine.perSecond / theirs.perSecond).toFixed(1),
+        (mine.p50 / theirs.p50).toFixed(2),
+        (mine.p99 / theirs.p99).toFixed(2),
+        '',
+      ],
     ],
-  ],
-)}`;
+  );

@@ -93,9 +93,9 @@ export class Authenticator {
     const parts = apiKeyParts(text);
     if (parts?.environment !== environment) return refused('The API key is not of this environment');
     const key = await this.lookUp(parts.id);
-    if (!key || !sameHash(key.sha256, apiKeyHash(text))) return refused('The API key is not known');
-    if (key.revokedAt !== null) return refused('The API key was revoked');
-    if (key.expiresAt.getTime() <= now()) return refused('The API key has expired');
+    if (!key || !isKey(key, text)) return refused('The API key is not known');
+    const why = whyEnded(key, now());
+    if (why !== undefined) return refused(why);
     return { principal: { id: `key:${key.id}`, roles: key.roles, kind: 'key' } };
   }
 
@@ -128,10 +128,20 @@ export class Authenticator {
 
 const refused = (why: string): Verdict => ({ why, given: true });
 
-const sameHash = (a: string, b: string): boolean =>
-  a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+/** Whether the text is the stored key; the time it takes tells nothing. */
+export const isKey = ({ sha256 }: StoredKey, text: string): boolean => {
+  const given = apiKeyHash(text);
+  return sha256.length === given.length && timingSafeEqual(Buffer.from(sha256), Buffer.from(given));
+};
 
-const unreachable = (cause: unknown): PerennialError =>
+/** Why a key is no longer good; undefined: it is. */
+export const whyEnded = ({ revokedAt, expiresAt }: StoredKey, now: number): string | undefined => {
+  if (revokedAt !== null) return 'The API key was revoked';
+  return expiresAt.getTime() <= now ? 'The API key has expired' : undefined;
+};
+
+/** Postgres does not answer, and nothing that is remembered can speak for it. */
+export const unreachable = (cause: unknown): PerennialError =>
   new PerennialError('UNAVAILABLE', 'API keys cannot be checked at the moment', {
     field: 'postgres',
     mend: 'Try again, or use a token',

@@ -1,11 +1,10 @@
 // POST /oauth/token (RFC 6749: client credentials and refresh) and GET /.well-known/jwks.json. The client is an API key: its id, and the
 // key as secret. Answers of the former are OAuth's, with the members of a problem document where they refuse.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { apiKeyHash, apiKeyParts } from '../../core/api-key.ts';
+import { apiKeyParts } from '../../core/api-key.ts';
 import { type ApiRole, isApiRole } from '../../core/api-policy.ts';
-import { PerennialError } from '../../core/errors.ts';
 import { problem } from '../problem.ts';
-import type { StoredKey } from './authenticate.ts';
+import { isKey, type StoredKey, unreachable, whyEnded } from './authenticate.ts';
 import { basicOf } from './credentials.ts';
 import { Form, OAUTH_SCHEMA } from './oauth-schema.ts';
 import { issueToken, jwksOf, TOKEN_SECONDS, type TokenKeys } from './tokens.ts';
@@ -91,7 +90,7 @@ const refreshed = async (
   if (token === undefined) return refuse(reply, 'invalid_request', 'Give refresh_token');
   const turned = await service.refreshTokens.rotate(token);
   const key = turned && (await service.keys.find(turned.keyId));
-  if (!turned || !key || !isGood(key, service.now()))
+  if (!turned || !key || whyEnded(key, service.now()) !== undefined)
     return refuse(reply, 'invalid_grant', 'The refresh token is no longer good');
   // What the key may no longer do, its tokens may not either.
   const roles = turned.roles.filter((role) => key.roles.includes(role));
@@ -135,17 +134,10 @@ const goodKey = async (service: TokenService, { id, secret }: Client): Promise<S
   const parts = apiKeyParts(secret);
   if (parts?.id !== id || parts.environment !== service.environment) return undefined;
   const key = await service.keys.find(id).catch((cause: unknown) => {
-    throw new PerennialError('UNAVAILABLE', 'API keys cannot be checked at the moment', {
-      field: 'postgres',
-      mend: 'Try again',
-      cause,
-    });
+    throw unreachable(cause);
   });
-  return key && key.sha256 === apiKeyHash(secret) && isGood(key, service.now()) ? key : undefined;
+  return key && isKey(key, secret) && whyEnded(key, service.now()) === undefined ? key : undefined;
 };
-
-const isGood = ({ revokedAt, expiresAt }: StoredKey, now: number): boolean =>
-  revokedAt === null && expiresAt.getTime() > now;
 
 const refuse = (reply: FastifyReply, error: Refusal, description: string): FastifyReply => {
   const status = error === 'invalid_client' ? 401 : 400;

@@ -11,7 +11,7 @@ import {
   wantedOf,
   writeFeatures,
 } from '../../activities/feature-history.ts';
-import { horizonOf } from '../../activities/lake-session.ts';
+import { horizonsIn } from '../../activities/lake-session.ts';
 import { materialize } from '../../activities/materialize.ts';
 import { FolderArtifacts } from '../../adapters/artifacts/folder.ts';
 import type { DuckDb } from '../../adapters/duckdb/session.ts';
@@ -322,5 +322,5 @@ describe('materialising', () => {
 });
 
 it('a lake without a ledger has no horizon', async () => {
-  await withLake(async ({ lake }) => expect(await horizonOf(lake, 0)).toBeNull());
+  await withLake(async ({ lake }) => expect(await (await horizonsIn(lake))(0)).toBeNull());
 });
