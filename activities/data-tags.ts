@@ -2,11 +2,11 @@
 import { z } from 'zod';
 import { PostgresDataTags } from '../adapters/postgres/data-tags.ts';
 import { type DataTag, requireTagName, type TaggedTable, tablesToTag } from '../core/data-tag.ts';
-import { PerennialError } from '../core/errors.ts';
 import { qualified } from '../core/sql.ts';
 import type { Deps } from './deps.ts';
 import { framed } from './heartbeat.ts';
 import { commitLog, type OpenLake, withLake } from './lake-session.ts';
+import { parsed } from './parsed.ts';
 
 const By = z.string().min(1).max(200);
 const Why = z.string().max(2_000);
@@ -45,13 +45,6 @@ export const createDataTagActivities = (deps: Deps) => ({
 });
 
 export const parseDeed = (deed: TagDeed): z.output<typeof TagDeed> => parsed(TagDeed, deed);
-
-const parsed = <T>(schema: z.ZodType<T>, value: unknown): T => {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const problems = result.error.issues.map(({ path, message }) => `${path.join('.') || 'input'}: ${message}`);
-  throw new PerennialError('INVALID_INPUT', problems.join('; '));
-};
 
 const counted = async (lake: OpenLake, pins: readonly Omit<TaggedTable, 'rows'>[]): Promise<TaggedTable[]> => {
   const tables: TaggedTable[] = [];

@@ -1,13 +1,13 @@
 // The border between people and a run: what was typed into the start form, checked, completed, or refused with every problem at once.
 import path from 'node:path';
 import { z } from 'zod';
-import { PerennialError } from '../core/errors.ts';
 import type { RunInput } from '../core/run.ts';
 import { useCaseNamed } from '../core/use-case.ts';
 import type { Deps } from './deps.ts';
 import { generateEvents } from './generate.ts';
 import { framed } from './heartbeat.ts';
 import { withLake } from './lake-session.ts';
+import { parsed } from './parsed.ts';
 
 export const runInput = z.strictObject({
   useCase: z.string().default('ecommerce-intelligence'),
@@ -41,16 +41,12 @@ export const createInputActivities = (deps: Deps) => ({
     }),
 });
 
-export const parseInput = (input: unknown): CheckedInput => {
-  const parsed = runInput
-    .refine(({ path: files, tag }) => files === undefined || tag === undefined, TAGGED)
-    .safeParse(input ?? {});
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path: where, message }) => `${where.join('.') || 'input'}: ${message}`);
-  throw new PerennialError('INVALID_INPUT', problems.join('; '), {
-    mend: `A valid input: ${JSON.stringify(EXAMPLE)}, or {}`,
-  });
-};
+export const parseInput = (input: unknown): CheckedInput =>
+  parsed(
+    runInput.refine(({ path: files, tag }) => files === undefined || tag === undefined, TAGGED),
+    input ?? {},
+    `A valid input: ${JSON.stringify(EXAMPLE)}, or {}`,
+  );
 
 const lakeHasData = (deps: Deps, signal: AbortSignal): Promise<boolean> =>
   withLake(deps, signal, async (lake) => (await lake.head('bronze.files')) !== undefined);

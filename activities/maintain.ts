@@ -11,6 +11,7 @@ import { type LoggedCommit, type Protection, retain, withOrigins } from '../core
 import type { Deps } from './deps.ts';
 import { framed } from './heartbeat.ts';
 import { type OpenLake, withLake } from './lake-session.ts';
+import { parsed } from './parsed.ts';
 import { clearFolder } from './scratch.ts';
 
 const hours = z
@@ -43,7 +44,7 @@ const HOUR_MS = 3_600_000;
 export const createMaintainActivities = (deps: Deps) => ({
   planMaintenance: (input: MaintainInput): Promise<UpkeepPlan> =>
     framed(deps.crash, async () => {
-      const { expireAfterDays, mergeFrom, ...rest } = parsed(maintainInput, input);
+      const { expireAfterDays, mergeFrom, ...rest } = fields(maintainInput, input);
       return { ...planOf(expireAfterDays, rest), mergeFrom, keep: 'history', settleSeconds: 0 };
     }),
 
@@ -53,7 +54,7 @@ export const createMaintainActivities = (deps: Deps) => ({
       if (deps.settings.name === 'prod') {
         throw new PerennialError('INVALID_INPUT', 'prod is not swept', { field: 'env', value: deps.settings.name });
       }
-      const { afterDays, settleSeconds, ...rest } = parsed(sweepInput, input);
+      const { afterDays, settleSeconds, ...rest } = fields(sweepInput, input);
       return { ...planOf(afterDays, rest), mergeFrom: Number.MAX_SAFE_INTEGER, keep: 'present', settleSeconds };
     }),
 
@@ -169,11 +170,5 @@ const planOf = (
   };
 };
 
-const parsed = <Shape extends z.ZodObject>(shape: Shape, input: unknown): z.output<Shape> => {
-  const result = shape.safeParse(input ?? {});
-  if (result.success) return result.data;
-  const problems = result.error.issues.map(({ path, message }) => `${path.join('.') || 'input'}: ${message}`);
-  throw new PerennialError('INVALID_INPUT', problems.join('; '), {
-    mend: `Fields: ${Object.keys(shape.shape).join(', ')}; {} will do`,
-  });
-};
+const fields = <Shape extends z.ZodObject>(shape: Shape, input: unknown): z.output<Shape> =>
+  parsed(shape, input ?? {}, `Fields: ${Object.keys(shape.shape).join(', ')}; {} will do`);

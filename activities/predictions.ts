@@ -3,11 +3,11 @@
 import { z } from 'zod';
 import { type ClaimedPredictions, PostgresPredictionLog } from '../adapters/postgres/prediction-log.ts';
 import { type Commit, contentKey } from '../core/commit.ts';
-import { PerennialError } from '../core/errors.ts';
 import { type CollectedBatch, type CollectInput, predictionsTable } from '../core/prediction-log.ts';
 import type { Deps } from './deps.ts';
 import { type Frame, framed } from './heartbeat.ts';
 import { type OpenLake, withLake } from './lake-session.ts';
+import { parsed } from './parsed.ts';
 
 const Input = z.strictObject({
   batchRows: z.int().min(1).max(100_000).default(20_000),
@@ -24,7 +24,7 @@ export const createPredictionActivities = (deps: Deps) => ({
 
 /** One batch; a batch that was left unfinished first. */
 export const collectBatch = async (deps: Deps, input: CollectInput, frame: Frame): Promise<CollectedBatch> => {
-  const { batchRows } = parsed(input);
+  const { batchRows } = parsed(Input, input ?? {}, 'Fields: batchRows; {} will do');
   const log = new PostgresPredictionLog(deps.pool);
   const claimed = await log.claim(batchRows);
   if (!claimed) return { rows: 0, more: false, snapshot: null };
@@ -83,10 +83,3 @@ const SELECT = `select
     (${text('coldStart')})::boolean as cold_start,
     (${text('stale')})::boolean as stale
   from memory.main.claimed order by served_at, prediction_id`;
-
-const parsed = (input: unknown): z.output<typeof Input> => {
-  const result = Input.safeParse(input ?? {});
-  if (result.success) return result.data;
-  const problems = result.error.issues.map(({ path, message }) => `${path.join('.') || 'input'}: ${message}`);
-  throw new PerennialError('INVALID_INPUT', problems.join('; '), { mend: 'Fields: batchRows; {} will do' });
-};

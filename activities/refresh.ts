@@ -1,12 +1,12 @@
 // What a refresh can bring up to date: the use cases that the lake holds data of. A schedule must not generate a sample in prod.
 import { z } from 'zod';
-import { PerennialError } from '../core/errors.ts';
 import type { RefreshInput } from '../core/refresh.ts';
 import { useCaseNamed } from '../core/use-case.ts';
 import type { Deps } from './deps.ts';
 import { framed } from './heartbeat.ts';
 import { LEDGER } from './ingest/ledger.ts';
 import { withLake } from './lake-session.ts';
+import { parsed } from './parsed.ts';
 
 const refreshInput = z.strictObject({
   useCases: z.array(z.string()).min(1).optional(),
@@ -24,7 +24,7 @@ export interface Refreshable {
 export const createRefreshActivities = (deps: Deps) => ({
   planRefresh: (input: RefreshInput): Promise<Refreshable> =>
     framed(deps.crash, async ({ signal }) => {
-      const { useCases: asked, train } = parse(input);
+      const { useCases: asked, train } = parsed(refreshInput, input ?? {}, EXAMPLE);
       const names = asked ?? deps.useCases.map(({ name }) => name);
       const wanted = names.map((name) => useCaseNamed(deps.useCases, name));
       const sources = await withLake(deps, signal, async (lake) => {
@@ -43,11 +43,4 @@ export const createRefreshActivities = (deps: Deps) => ({
     }),
 });
 
-const parse = (input: unknown): z.output<typeof refreshInput> => {
-  const parsed = refreshInput.safeParse(input ?? {});
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'input'}: ${message}`);
-  throw new PerennialError('INVALID_INPUT', problems.join('; '), {
-    mend: 'A valid input: {}, or {"useCases":["ecommerce-intelligence"],"train":false}',
-  });
-};
+const EXAMPLE = 'A valid input: {}, or {"useCases":["ecommerce-intelligence"],"train":false}';

@@ -10,6 +10,7 @@ import { isOver } from '../../core/promotion/states.ts';
 import { useCaseNamed } from '../../core/use-case.ts';
 import type { Deps, Lower } from '../deps.ts';
 import type { Frame } from '../heartbeat.ts';
+import { parsed } from '../parsed.ts';
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/);
 const person = z.string().trim().min(1).max(100);
@@ -36,12 +37,8 @@ const promoteInput = z.strictObject({
 const EXAMPLE: PromoteInput = { useCase: 'ecommerce-intelligence', model: 'propensity', by: 'alice' };
 
 /** Input as typed, or every problem with it at once. */
-export const parseInput = <T>(schema: z.ZodType<T>, input: unknown, example: object): T => {
-  const parsed = schema.safeParse(input ?? {});
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'input'}: ${message}`);
-  throw new PerennialError('INVALID_INPUT', problems.join('; '), { mend: `A valid input: ${JSON.stringify(example)}` });
-};
+export const parseInput = <T>(schema: z.ZodType<T>, input: unknown, example: object): T =>
+  parsed(schema, input ?? {}, `A valid input: ${JSON.stringify(example)}`);
 
 /** Where the version to be promoted is: the environment below, or this one, for what it trained itself. */
 export type Source = Pick<Lower, 'name' | 'registry' | 'artifacts' | 'mlflowPrefix'>;
