@@ -1,12 +1,10 @@
 // The audit's anchor in a file beside the keys: signed, written whole, outside the database that it tells about. For serving and the command line.
-import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { AuditAnchor, type AuditHead, anchorBytes } from '../../core/audit.ts';
 import { PerennialError } from '../../core/errors.ts';
 import { whyUntrusted } from '../../core/keyring.ts';
 import type { SigningKeys } from '../../core/signed-manifest.ts';
 import { verifyEd25519 } from './ed25519.ts';
+import { jsonOf, readText, writeWhole } from './whole-files.ts';
 
 export class AnchorFile {
   private readonly file: string;
@@ -24,7 +22,7 @@ export class AnchorFile {
    * @throws PerennialError NOT_TRUSTED for one that no key of the environment signed.
    */
   read(): AuditAnchor | undefined {
-    const text = this.text();
+    const text = readText(this.file);
     if (text === undefined) return undefined;
     const found = AuditAnchor.safeParse(jsonOf(text));
     if (!found.success || found.data.environment !== this.environment)
@@ -48,19 +46,7 @@ export class AnchorFile {
     const said = { environment: this.environment, seq, hash, at: at.toISOString() };
     const signature = Buffer.from(signer.sign(anchorBytes(said))).toString('base64');
     const anchor: AuditAnchor = { format: 'perennial/audit-anchor/1', ...said, keyId: signer.keyId, signature };
-    mkdirSync(dirname(this.file), { recursive: true, mode: 0o700 });
-    const draft = `${this.file}.${randomBytes(6).toString('hex')}`;
-    writeFileSync(draft, `${JSON.stringify(anchor, null, 2)}\n`, { mode: 0o600, flush: true });
-    renameSync(draft, this.file);
-  }
-
-  private text(): string | undefined {
-    try {
-      return readFileSync(this.file, 'utf8');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error;
-    }
+    writeWhole(this.file, `${JSON.stringify(anchor, null, 2)}\n`, 0o600);
   }
 
   private untrusted(why: string): PerennialError {
@@ -70,12 +56,3 @@ export class AnchorFile {
     });
   }
 }
-
-const jsonOf = (text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Not JSON: the schema that reads it next says so.
-    return undefined;
-  }
-};

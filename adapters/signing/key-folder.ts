@@ -1,12 +1,12 @@
 // The keys of one environment in a folder of its own: `signing-key.pem`, which only those who sign can read, and `keyring.json`, which all
 // who check may have. For workers, serving and `perennial keys`.
-import { randomBytes } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { PerennialError } from '../../core/errors.ts';
 import { emptyKeyring, Keyring, whyUntrusted, withKey, withoutTrust } from '../../core/keyring.ts';
 import type { Signer, SigningKeys } from '../../core/signed-manifest.ts';
 import { ed25519Signer, type KeyPair, keyIdOf, newKeyPair, readKeyPair } from './ed25519.ts';
+import { draft, jsonOf, readText, writeWhole } from './whole-files.ts';
 
 export class KeyFolder implements SigningKeys {
   private readonly folder: string;
@@ -52,8 +52,8 @@ export class KeyFolder implements SigningKeys {
   rotate(): Keyring {
     const pair = newKeyPair();
     const keyring = withKey(this.keyring(), entry(pair));
-    this.write(this.keyringFile, jsonText(keyring), 0o644);
-    this.write(this.keyFile, pair.privateKey, 0o600);
+    writeWhole(this.keyringFile, jsonText(keyring), 0o644);
+    writeWhole(this.keyFile, pair.privateKey, 0o600);
     return keyring;
   }
 
@@ -68,7 +68,7 @@ export class KeyFolder implements SigningKeys {
       throw new PerennialError('INVALID_INPUT', 'This key signs now', { field: 'key', value: id, mend });
     }
     const revoked = withoutTrust(keyring, id, new Date().toISOString(), why);
-    this.write(this.keyringFile, jsonText(revoked), 0o644);
+    writeWhole(this.keyringFile, jsonText(revoked), 0o644);
     return revoked;
   }
 
@@ -102,32 +102,11 @@ export class KeyFolder implements SigningKeys {
     if (!swapped) return found.data;
     throw new PerennialError('NOT_TRUSTED', 'A key is not the one its name says', { ...context, value: swapped.id });
   }
-
-  private write(file: string, text: string, mode: number): void {
-    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-    const written = draft(file, text, mode);
-    renameSync(written, file);
-  }
 }
 
 const jsonText = (keyring: Keyring): string => `${JSON.stringify(keyring, null, 2)}\n`;
 
 const entry = ({ id, publicKey }: KeyPair) => ({ id, publicKey, addedAt: new Date().toISOString() });
-
-const readText = (file: string): string | undefined => {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-};
-
-const draft = (file: string, text: string, mode: number): string => {
-  const name = `${file}.${randomBytes(6).toString('hex')}`;
-  writeFileSync(name, text, { mode, flush: true });
-  return name;
-};
 
 /** Written whole under another name, then linked: a reader never sees half a file, and the first writer wins. */
 const createOnce = (file: string, text: string, mode: number): void => {
@@ -138,14 +117,5 @@ const createOnce = (file: string, text: string, mode: number): void => {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   } finally {
     rmSync(written, { force: true });
-  }
-};
-
-const jsonOf = (text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Not JSON: the schema that reads it next says so.
-    return undefined;
   }
 };
