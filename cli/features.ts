@@ -12,7 +12,7 @@ import type { SqlSession } from '../core/sql.ts';
 import type { UseCase } from '../core/use-case.ts';
 import type { Environment } from '../environments/environment.ts';
 import { useCases } from '../models/index.ts';
-import type { Reader } from './lake.ts';
+import { type Reader, unlessClosed } from './lake.ts';
 
 /** A version of a view that is in the online store. */
 export interface OnlineVersion extends OnlineExtent {
@@ -84,23 +84,20 @@ export const listViews = async (
 ): Promise<ListedView[]> => {
   const pool = openPool(environment[reader], { max: 2, schema: environment.schema });
   try {
-    const versions = await modelVersions(new PostgresRegistry(pool));
-    const listed: ListedView[] = [];
-    for (const { useCase, view, kind } of views) {
-      const models = versions.flatMap((version) => userOf(version, useCase.name, view));
-      listed.push({ ...described(useCase, view, kind), online: await onlineOf(pool, view, now), models });
-    }
-    return listed;
-  } catch (cause) {
-    if ((cause as { code?: unknown }).code !== '42501') throw cause;
-    const mend = 'Look as admin: `--as admin`';
-    throw new PerennialError('FORBIDDEN', `The online store of ${environment.name} is closed to ${reader}s`, {
-      mend,
-      cause,
-    });
+    return await unlessClosed(`The online store of ${environment.name} is`, reader, listed(pool, views, now));
   } finally {
     await pool.end();
   }
+};
+
+const listed = async (pool: Pool, views: Awaited<ReturnType<typeof catalogueViews>>, now: number) => {
+  const versions = await modelVersions(new PostgresRegistry(pool));
+  const found: ListedView[] = [];
+  for (const { useCase, view, kind } of views) {
+    const models = versions.flatMap((version) => userOf(version, useCase.name, view));
+    found.push({ ...described(useCase, view, kind), online: await onlineOf(pool, view, now), models });
+  }
+  return found;
 };
 
 const described = ({ name, featureServices = [] }: UseCase, view: VersionedView, kind: ListedView['kind']) => ({

@@ -65,3 +65,18 @@ const inPlainWords = ({ name }: Environment, reader: Reader, cause: unknown): un
   const mend = `Fill it first: \`npx perennial run <use case> --env ${name} --source <path>\``;
   return new PerennialError('NOTHING_TO_DO', `The lake of ${name} is still empty`, { mend, cause });
 };
+
+/** What the database refuses to this reader is refused in words: `what` is closed. */
+export const unlessClosed = async <T>(what: string, reader: Reader, reading: Promise<T>): Promise<T> => {
+  try {
+    return await reading;
+  } catch (cause) {
+    if ((cause as { code?: unknown }).code !== INSUFFICIENT_PRIVILEGE) throw cause;
+    throw new PerennialError('FORBIDDEN', `${what} closed to ${reader}s`, {
+      mend: 'Look as admin: `--as admin`',
+      cause,
+    });
+  }
+};
+
+const INSUFFICIENT_PRIVILEGE = '42501';

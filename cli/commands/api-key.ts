@@ -1,5 +1,4 @@
 // `perennial api-key` and `perennial token`: credentials for the API of one environment, told once.
-import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
 import { type ApiKeyRow, PostgresApiKeys } from '../../adapters/postgres/api-keys.ts';
@@ -9,6 +8,7 @@ import { PerennialError } from '../../core/errors.ts';
 import { type Environment, environmentNames, loadEnvironment } from '../../environments/environment.ts';
 import { makeToken } from '../api-token.ts';
 import { json, table } from '../output.ts';
+import { osUser } from '../promotion.ts';
 
 interface Common {
   readonly env: string;
@@ -53,7 +53,7 @@ const common = (command: Command): Command =>
 
 const create = async ({ env, role, name, days, json: asJson }: Created): Promise<void> => {
   const { text, key } = await withKeys(loadEnvironment(env), (keys) =>
-    keys.create({ environment: env, name, roles: role, days, by: userInfo().username }),
+    keys.create({ environment: env, name, roles: role, days, by: osUser() }),
   );
   if (asJson) return json({ ...shown(key), key: text });
   console.error(
@@ -70,7 +70,7 @@ const list = async ({ env, json: asJson }: Common): Promise<void> => {
 };
 
 const revoke = async (id: string, { env, why, json: asJson }: Common & { readonly why: string }): Promise<void> => {
-  const key = await withKeys(loadEnvironment(env), (keys) => keys.revoke(id, userInfo().username, why));
+  const key = await withKeys(loadEnvironment(env), (keys) => keys.revoke(id, osUser(), why));
   asJson ? json(shown(key)) : console.log(`✔ ${id} of ${env} was revoked by ${key.revokedBy}: ${key.revokedWhy}`);
 };
 

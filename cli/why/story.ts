@@ -13,7 +13,7 @@ import { useCaseNamed } from '../../core/use-case.ts';
 import type { Environment } from '../../environments/environment.ts';
 import { useCases } from '../../models/index.ts';
 import { verdictOn } from '../commands/verify.ts';
-import { type Reader, type ReadOnlyLake, withReadOnlyLake } from '../lake.ts';
+import { type Reader, type ReadOnlyLake, unlessClosed, withReadOnlyLake } from '../lake.ts';
 import { type FeatureSource, featureSource, type SourceLines, sourceLines } from './source.ts';
 
 export interface ModelStory {
@@ -63,7 +63,11 @@ interface Asked {
 export const storyOf = async (environment: Environment, { id, reader, lines }: Asked): Promise<Story> => {
   const pool = openPool(environment[reader], { max: 2, schema: environment.schema });
   try {
-    const waiting = await readable(environment, new PostgresPredictionLog(pool).find(id));
+    const waiting = await unlessClosed(
+      `The predictions of ${environment.name} are`,
+      reader,
+      new PostgresPredictionLog(pool).find(id),
+    );
     return await withReadOnlyLake(
       environment,
       undefined,
@@ -179,14 +183,3 @@ const unknown = (environment: string, id: string): PerennialError =>
     value: id,
     mend: 'Records are written within seconds; /health counts those that were dropped',
   });
-
-/** What the database refuses to this reader is refused in words. */
-const readable = async <T>({ name }: Environment, reading: Promise<T>): Promise<T> => {
-  try {
-    return await reading;
-  } catch (cause) {
-    if ((cause as { code?: unknown }).code !== '42501') throw cause;
-    const mend = 'Look as admin: `--as admin`';
-    throw new PerennialError('FORBIDDEN', `The predictions of ${name} are closed to developers`, { mend, cause });
-  }
-};
