@@ -14,7 +14,7 @@ import { buildDeps } from '../../workers/deps.ts';
 import { queues } from '../../workflows/names.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
 import { startWorkers, type TestWorkers } from '../upkeep/workers.ts';
-import { type Hook, type Mailbox, startHook, startMailbox } from './receivers.ts';
+import { type Hook, type Mailbox, someAlert, startHook, startMailbox } from './receivers.ts';
 
 let folder: string;
 let hook: Hook;
@@ -111,20 +111,11 @@ describe('an approval that is overdue', () => {
 });
 
 describe('a receiver', () => {
-  const alert: Alert = {
-    key: 'test/1',
-    environment: 'dev',
-    severity: 'warning',
-    title: 'a test',
-    text: 'Nothing to do.',
-    at: '2026-05-01T10:00:00.000Z',
-  };
-
   it('that is away is tried again; one that refuses for good keeps the other from nothing', async () => {
     const [letters, heard] = [mailbox.letters.length, hook.heard.length];
     hook.next.push(503);
     mailbox.next.push(550);
-    const outcome = await workers.run<AlertOutcome>('alert', alert);
+    const outcome = await workers.run<AlertOutcome>('alert', someAlert);
     expect(outcome).toEqual({
       delivered: ['ops'],
       failed: [expect.stringMatching(/^mail: The mail server answered 550/)],
@@ -133,7 +124,7 @@ describe('a receiver', () => {
   });
 
   it('hears nothing below its severity', async () => {
-    expect(await workers.run<AlertOutcome>('alert', { ...alert, key: 'test/2', severity: 'info' })).toEqual({
+    expect(await workers.run<AlertOutcome>('alert', { ...someAlert, key: 'test/2', severity: 'info' })).toEqual({
       delivered: ['ops'],
       failed: [],
     });

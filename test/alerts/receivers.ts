@@ -1,38 +1,24 @@
 // Real receivers of alerts on this machine: a web server and a mail server, both of which can be told to refuse.
-import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { SMTPServer } from 'smtp-server';
+import type { Alert } from '../../core/alert.ts';
+import { type Listener, startListener } from '../support/listener.ts';
 
-export interface Hook {
-  readonly url: string;
+export interface Hook extends Listener {
   readonly heard: { readonly headers: Readonly<Record<string, unknown>>; readonly body: string }[];
   /** Statuses of the next answers; 204 after them. */
   readonly next: number[];
-  close(): Promise<void>;
 }
 
 export const startHook = async (): Promise<Hook> => {
   const heard: Hook['heard'] = [];
   const next: number[] = [];
-  const server = createServer((request, response) => {
-    let body = '';
-    request.setEncoding('utf8');
-    request.on('data', (part: string) => {
-      body += part;
-    });
-    request.on('end', () => {
-      const status = next.shift() ?? 204;
-      if (status < 300) heard.push({ headers: request.headers, body });
-      response.writeHead(status, status === 302 ? { location: 'http://127.0.0.1:9/' } : {}).end();
-    });
+  const { url, close } = await startListener((request, body, response) => {
+    const status = next.shift() ?? 204;
+    if (status < 300) heard.push({ headers: request.headers, body });
+    response.writeHead(status, status === 302 ? { location: 'http://127.0.0.1:9/' } : {}).end();
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
-    heard,
-    next,
-    close: () => new Promise((resolve) => server.close(() => resolve())),
-  };
+  return { url: `${url}/hook`, heard, next, close };
 };
 
 export interface Mailbox {
@@ -73,4 +59,14 @@ export const startMailbox = async (): Promise<Mailbox> => {
     next,
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
+};
+
+/** An alert like others. */
+export const someAlert: Alert = {
+  key: 'test/1',
+  environment: 'dev',
+  severity: 'warning',
+  title: 'a test',
+  text: 'Nothing to do.',
+  at: '2026-05-01T10:00:00.000Z',
 };

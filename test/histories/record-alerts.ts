@@ -4,9 +4,8 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import type { Alert } from '../../core/alert.ts';
 import { queues } from '../../workflows/names.ts';
-import { startHook, startMailbox } from '../alerts/receivers.ts';
+import { someAlert, startHook, startMailbox } from '../alerts/receivers.ts';
 import { startTestStack } from '../support/stack.ts';
 import { startWorkers } from '../upkeep/workers.ts';
 
@@ -32,15 +31,7 @@ const recorded = async (type: string, input: unknown): Promise<void> => {
 try {
   hook.next.push(503);
   mailbox.next.push(550);
-  const alert: Alert = {
-    key: 'test/1',
-    environment: 'dev',
-    severity: 'warning',
-    title: 'a test',
-    text: 'Nothing to do.',
-    at: '2026-05-01T10:00:00.000Z',
-  };
-  await recorded('alert', alert);
+  await recorded('alert', someAlert);
   await recorded('watch', {});
 } finally {
   await workers.stop();

@@ -7,11 +7,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { randomStream } from '../../core/random.ts';
 import { killAtEveryPoint, POINTS, promotedUnderFire } from './kills.ts';
 import { startMortals } from './mortals.ts';
-import { expectSound } from './soundness.ts';
+import { counted, expectSound } from './soundness.ts';
 import {
   decide,
   fillLake,
-  MODEL,
   startPromotion,
   startWorld,
   trainFirst,
@@ -48,10 +47,7 @@ afterAll(async () => {
   if (found.length > 0) await writeResults();
 });
 
-const count = async (env: 'staging' | 'prod') => ({
-  versions: (await world.at[env].registry.versions(MODEL)).length,
-  moves: (await world.at[env].registry.events(MODEL)).filter(({ kind }) => kind === 'alias moved').length,
-});
+const count = (env: 'staging' | 'prod') => counted(world.at[env]);
 
 describe('a kill after every step', () => {
   for (let round = 1; round <= ROUNDS; round += 1) {

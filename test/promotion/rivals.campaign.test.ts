@@ -6,7 +6,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PromotionResult } from '../../core/promotion/messages.ts';
 import { raceInto } from './rivals.ts';
-import { expectSound } from './soundness.ts';
+import { counted, expectSound } from './soundness.ts';
 import { fillLake, MODEL, startPromotion, startWorld, trainFirst, variant, type World } from './world.ts';
 
 const RIVALS = 50;
@@ -27,10 +27,7 @@ afterAll(async () => {
   if (found.length > 0) await writeResults();
 });
 
-const counts = async () => ({
-  versions: (await world.at.staging.registry.versions(MODEL)).length,
-  moves: (await world.at.staging.registry.events(MODEL)).filter(({ kind }) => kind === 'alias moved').length,
-});
+const counts = () => counted(world.at.staging);
 const tally = (ends: readonly PromotionResult[]) => ({
   promoted: ends.filter(({ status }) => status === 'promoted'),
   refused: ends.filter(({ status }) => status === 'superseded'),

@@ -64,3 +64,9 @@ const expectSoundPromotions = async ({ promotions, deps, environment, registry }
   const recorded = (await registry.versions(MODEL)).filter(({ mlflow }) => mlflow !== null);
   expect(new Set(recorded.map(({ mlflow }) => mlflow?.version)).size).toBe(recorded.length);
 };
+
+/** What a promotion may add to: versions, and moves of the alias. */
+export const counted = async ({ registry }: Place) => ({
+  versions: (await registry.versions(MODEL)).length,
+  moves: (await registry.events(MODEL)).filter(({ kind }) => kind === 'alias moved').length,
+});
