@@ -6,6 +6,7 @@ import { z } from 'zod';
 import {
   type FileOutcome,
   READER_VERSION,
+  type ReadChunk,
   type ReadRequest,
   readFiles,
   type Watch,
@@ -69,17 +70,23 @@ export const ingestOne = async (
   const files = stillFresh(chunk.files, rows);
   if (files.length === 0) return { ...NOTHING, snapshot: head?.snapshot ?? 0, commitKey: key };
   await atHand(files, tools, watch);
+  const lanes = Array.from({ length: tools.duckdb.threads }, () => lake.stagingFile(source.table));
   const target = {
     rows: await lake.stagingFile(source.table),
+    together: await Promise.all(lanes),
     quarantine: await lake.stagingFile(QUARANTINE),
     files: await lake.stagingFile(LEDGER),
   };
   try {
     const work = join(tools.stage, 'ingest', `${key.slice(0, 16)}-${randomUUID()}`);
-    const outcomes = await readApart(tools.duckdb, { source, files, knownAt: about.knownAt, work, target }, watch);
-    return await commitChunk(lake, { key, source, files, outcomes, target, lineage: about.lineage });
+    const read = await readBeside(tools.duckdb, { source, files, knownAt: about.knownAt, work, target }, watch);
+    return await commitChunk(lake, { key, source, files, ...read, target, lineage: about.lineage });
   } catch (error) {
-    await Promise.all(Object.values(target).map((path) => rm(path, { force: true })));
+    await Promise.all(
+      Object.values(target)
+        .flat()
+        .map((path) => rm(path, { force: true })),
+    );
     throw error;
   }
 };
@@ -94,7 +101,7 @@ export const chunkKey = (source: Source, files: readonly ManifestFile[]): string
   });
 
 /** Reading goes on in an instance of its own, so that a hostile file cannot spoil the lake's. */
-const readApart = async (limits: DuckDbLimits, request: ReadRequest, watch: Watch): Promise<readonly FileOutcome[]> => {
+const readBeside = async (limits: DuckDbLimits, request: ReadRequest, watch: Watch): Promise<ReadChunk> => {
   const db = await DuckDb.open(limits);
   const beside = await Promise.all(Array.from({ length: limits.threads - 1 }, () => db.beside()));
   const interrupt = () => {
@@ -126,11 +133,10 @@ const atHand = async (files: readonly ManifestFile[], tools: ChunkTools, { signa
   }
 };
 
-interface Staged {
+interface Staged extends ReadChunk {
   readonly key: string;
   readonly source: Source;
   readonly files: readonly ManifestFile[];
-  readonly outcomes: readonly FileOutcome[];
   readonly target: ReadRequest['target'];
   readonly lineage: Readonly<Record<string, unknown>>;
 }
@@ -175,8 +181,8 @@ const commitOnce = async (lake: ChunkTools['lake'], staged: Staged, head: Commit
     expectParent: head?.key ?? null,
   };
   const writes = [
-    await appended(lake, source.table, target.rows, account.loaded > 0, where),
-    await appended(lake, QUARANTINE, target.quarantine, account.quarantined > 0 || account.refused.length > 0, own),
+    await appended(lake, source.table, staged.rows, account.loaded > 0, where),
+    await appended(lake, QUARANTINE, [target.quarantine], account.quarantined > 0 || account.refused.length > 0, own),
     ledger,
   ];
   return lake.commit({
@@ -192,14 +198,14 @@ const commitOnce = async (lake: ChunkTools['lake'], staged: Staged, head: Commit
 const appended = async (
   lake: ChunkTools['lake'],
   table: Write['table'],
-  file: string,
+  files: readonly string[],
   rows: boolean,
   where: string | undefined,
 ): Promise<Write | undefined> => {
   const add = rows || !(await lake.exists(table));
-  if (!add) await rm(file, { force: true });
+  if (!add) await Promise.all(files.map((file) => rm(file, { force: true })));
   if (!add && where === undefined) return undefined;
-  return { table, files: add ? [file] : [], replace: where ? { where } : 'nothing', expectParent: undefined };
+  return { table, files: add ? files : [], replace: where ? { where } : 'nothing', expectParent: undefined };
 };
 
 /** The older versions' rows of the ledger, with their new status; a refused file that is tried again just leaves it. */

@@ -8,7 +8,7 @@ import { type Fit, fitColumns, type Header, readHeader } from './read-header.ts'
 import { profileText, type TextProfile } from './read-profile.ts';
 import { LF } from './read-record.ts';
 import { FIELD_LIMIT, type RecordsIn, rewriteRecords } from './read-records.ts';
-import { type FileAt, type ReadFile, stageRows } from './read-staging.ts';
+import { FIRST_LINE, type FileAt, type ReadFile, stageRows } from './read-staging.ts';
 import { type FileKind, headOfText, spoolText } from './read-text.ts';
 
 export interface CsvOptions {
@@ -35,21 +35,30 @@ export const readCsv = async (db: SqlSession, file: FileAt, kind: FileKind, opti
   return { ...read, notes: [...notes, ...read.notes] };
 };
 
-interface Sheet {
+export interface Sheet {
   readonly header: Header;
   readonly fit: Fit;
+  /** Why no row under this header can be taken. */
+  readonly refusal: string | undefined;
+  /** Whether DuckDB may try first: then a row's number tells its line. */
+  readonly fast: boolean;
 }
 
+/** The header of a plain UTF-8 file, laid over the contract; undefined where there is none. */
+export const sheetOf = async (path: string, options: CsvOptions): Promise<Sheet | undefined> => {
+  const head = await headOfText(path, PLAIN, HEAD_BYTES);
+  const header = readHeader(head, [options.columns.map(({ name }) => name)], options.delimiter);
+  if (!header) return undefined;
+  const fit = fitColumns(header.names, options.columns);
+  const refusal = refusalOf(fit);
+  const plain = header.bodyLine === FIRST_LINE && header.dialect.newline === LF && header.names.length > 1;
+  return { header, fit, refusal, fast: plain && refusal === undefined };
+};
+
 const readPlain = async (db: SqlSession, file: FileAt, options: CsvOptions): Promise<ReadFile> => {
-  const header = readHeader(
-    await headOfText(file.path, PLAIN, HEAD_BYTES),
-    [options.columns.map(({ name }) => name)],
-    options.delimiter,
-  );
-  if (!header) return { rows: 0, rejected: 0, notes: ['empty file'] };
-  const sheet = { header, fit: fitColumns(header.names, options.columns) };
-  const refusal = refusalOf(sheet.fit);
-  if (refusal !== undefined) return refused(file, sheet, refusal, options);
+  const sheet = await sheetOf(file.path, options);
+  if (!sheet) return { rows: 0, rejected: 0, notes: ['empty file'] };
+  if (sheet.refusal !== undefined) return refused(file, sheet, sheet.refusal, options);
   const { profile, rows } = await fast(db, file, sheet, options);
   const target = join(file.folder, 'rows.parquet');
   const read =
@@ -75,7 +84,8 @@ const refused = async (
   return { rows: 0, rejected, notes: [], refusal, ...(missing === undefined ? {} : { missing }) };
 };
 
-const notesOf = ({ fit }: Sheet, { encoding }: TextProfile, rows: number): string[] => [
+/** What the ledger says of a file that was read. */
+export const notesOf = ({ fit }: Sheet, { encoding }: TextProfile, rows: number): string[] => [
   ...(rows === 0 ? ['header only'] : []),
   ...(encoding === 'latin-1' ? ['not UTF-8: read as Latin-1'] : []),
   ...(fit.extra.length > 0 ? [`columns left out: ${fit.extra.slice(0, 10).join(', ')}`] : []),
@@ -92,11 +102,9 @@ const fast = async (
   sheet: Sheet,
   options: CsvOptions,
 ): Promise<{ profile: TextProfile; rows: number | undefined }> => {
-  const { header } = sheet;
-  const worth = header.bodyLine === 2 && header.dialect.newline === LF && header.names.length > 1;
   const [profile, rows] = await Promise.all([
-    profileText(file.path, header.dialect.delimiter, options.signal),
-    worth ? attempt(db, file, sheet, options) : undefined,
+    profileText(file.path, sheet.header.dialect.delimiter, options.signal),
+    sheet.fast ? attempt(db, file, sheet, options) : undefined,
   ]);
   options.signal?.throwIfAborted();
   return { profile, rows: isTrusted(profile, rows) ? rows : undefined };
@@ -118,22 +126,17 @@ const attempt = async (
   options: CsvOptions,
 ): Promise<number | undefined> => {
   const names = header.names.map((_, i) => `c${i}`);
-  const inputs = new Map([...fit.positions].map(([name, at]) => [name, textInput(`c${at}`)]));
-  const relation = csvSql(file.path, names, header.dialect.delimiter, 'skip = 1');
+  const relation = csvSql([file.path], names, header.dialect.delimiter, 'skip = 1');
+  const select = options.checks.select(relation, textInputs(fit), 'null::bigint');
   try {
-    return await stageRows(
-      db,
-      options.checks.select(relation, inputs, 'null::bigint'),
-      file,
-      join(file.folder, 'rows.parquet'),
-    );
+    return await stageRows(db, select, file, join(file.folder, 'rows.parquet'));
   } catch (error) {
     if (isCsvError(error)) return undefined;
     throw error;
   }
 };
 
-const isCsvError = (error: unknown): boolean =>
+export const isCsvError = (error: unknown): boolean =>
   error instanceof Error && /CSV Error|CSV Parser|CSV File/i.test(error.message);
 
 const exact = async (
@@ -164,31 +167,32 @@ const recordsIn = (file: FileAt, header: Header, checkUtf8: boolean): RecordsIn 
 const stageAccepted = async (
   db: SqlSession,
   file: FileAt,
-  { header, fit }: Sheet,
+  { header, fit }: Pick<Sheet, 'header' | 'fit'>,
   written: { path: string; accepted: number; longest: number },
   options: CsvOptions,
 ): Promise<number> => {
   const names = ['number', ...header.names.map((_, i) => `c${i}`)];
-  const inputs = new Map([...fit.positions].map(([name, at]) => [name, textInput(`c${at}`)]));
   const room = Math.max(2 << 20, written.longest + 1024);
   // The line end is said: a carriage return inside a field would be taken for one.
   const settings = `new_line = '\\n', max_line_size = ${room}, buffer_size = ${Math.max(16 << 20, room * 2)}`;
   for (const how of [settings, `${settings}, parallel = false`]) {
-    const relation = csvSql(written.path, names, header.dialect.delimiter, how);
-    const select = options.checks.select(relation, inputs, 'number::bigint');
+    const relation = csvSql([written.path], names, header.dialect.delimiter, how);
+    const select = options.checks.select(relation, textInputs(fit), 'number::bigint');
     const rows = await stageRows(db, select, file, join(file.folder, 'rows.parquet'));
     if (rows === written.accepted) return rows;
   }
   throw new Error(`DuckDB reads another number of records than the ${written.accepted} written to ${written.path}`);
 };
 
-const textInput = (sql: string): Input => ({ sql, typed: false });
+/** Where each column of the contract stands, all as text. */
+export const textInputs = ({ positions }: Fit): ReadonlyMap<string, Input> =>
+  new Map([...positions].map(([name, at]) => [name, { sql: `c${at}`, typed: false }]));
 
-const csvSql = (
-  path: string,
+export const csvSql = (
+  paths: readonly string[],
   names: readonly string[],
   delimiter: number,
   more: string,
-): string => `read_csv(${literal(path)},
+): string => `read_csv([${paths.map(literal).join(', ')}],
   auto_detect = false, header = false, delim = ${literal(String.fromCharCode(delimiter))}, quote = '"', escape = '"', ${more},
   columns = {${names.map((name) => `${name}: 'VARCHAR'`).join(', ')}})`;

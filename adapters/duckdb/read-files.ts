@@ -1,4 +1,4 @@
-// Reads a chunk of files of one source into three Parquet files: accepted rows, quarantined rows, and the ledger's rows.
+// Reads a chunk of files of one source into Parquet files: accepted rows, quarantined rows, and the ledger's rows.
 // For ingestion; it knows nothing of the lake. Every row of every file is either loaded or quarantined, and counted once.
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +11,8 @@ import { type CsvOptions, readCsv } from './read-csv.ts';
 import { readParquet } from './read-parquet.ts';
 import type { FileAt, ReadFile } from './read-staging.ts';
 import { fileKind } from './read-text.ts';
-import { type Target, writeChunk } from './read-write.ts';
+import { allEnded, readTogether, type Waiting } from './read-together.ts';
+import { stagedFiles, type Target, writeChunk } from './read-write.ts';
 
 /** Raise when the same bytes under the same contract come to other rows. */
 export const READER_VERSION = 1;
@@ -33,7 +34,7 @@ export interface ReadRequest {
   readonly knownAt: string;
   /** Scratch folder of this reading alone; made, filled and removed again. */
   readonly work: string;
-  /** Where the three Parquet files go. */
+  /** Where the Parquet files go. */
   readonly target: Target;
   /** Field separator; default: found out by each header. */
   readonly delimiter?: string;
@@ -48,6 +49,12 @@ export interface FileOutcome extends FileToRead {
   readonly quarantined: number;
   readonly status: 'loaded' | 'refused';
   readonly reason: string;
+}
+
+export interface ReadChunk {
+  readonly outcomes: readonly FileOutcome[];
+  /** Those of the target's files that hold rows. */
+  readonly rows: readonly string[];
 }
 
 export interface Watch {
@@ -72,7 +79,7 @@ export const readFiles = async (
   request: ReadRequest,
   watch: Watch = {},
   beside: readonly SqlSession[] = [],
-): Promise<readonly FileOutcome[]> => {
+): Promise<ReadChunk> => {
   const columns = columnsOf(request.source);
   const checks = compileChecks(columns);
   const options: CsvOptions = {
@@ -84,24 +91,30 @@ export const readFiles = async (
   };
   await mkdir(request.work, { recursive: true });
   try {
-    const held = await onCores(db, request.files, beside.length, () =>
-      holdAll([db, ...beside], request, options, watch),
+    const { held, written, apart } = await onCores(db, request.files, beside.length, (small) =>
+      holdAll([db, ...beside], request, options, watch, small),
     );
     const outcomes = await judge(db, request.source, held);
-    await writeChunk(db, { ...request, columns, rules: checks.rules, held, outcomes });
-    return outcomes;
+    const rows = await writeChunk(db, { ...request, columns, rules: checks.rules, held, outcomes, written, apart });
+    return { outcomes, rows };
   } finally {
     await rm(request.work, { recursive: true, force: true });
   }
 };
 
 /** Small files side by side take one thread each: more threads than cores were measured to cost a fifth. */
-const onCores = async <T>(db: SqlSession, files: readonly FileToRead[], beside: number, read: () => Promise<T>) => {
-  if (beside === 0 || files.some(({ bytes }) => bytes > SMALL)) return read();
+const onCores = async <T>(
+  db: SqlSession,
+  files: readonly FileToRead[],
+  beside: number,
+  read: (small: boolean) => Promise<T>,
+) => {
+  if (files.some(({ bytes }) => bytes > SMALL)) return read(false);
+  if (beside === 0) return read(true);
   const threads = await db.number(`select current_setting('threads')`);
   await db.run('set threads = 1');
   try {
-    return await read();
+    return await read(true);
   } finally {
     await db.run(`set threads = ${threads}`);
   }
@@ -112,25 +125,40 @@ const holdAll = async (
   request: ReadRequest,
   options: CsvOptions,
   watch: Watch,
+  small: boolean,
+): Promise<{ held: Held[]; written: readonly string[]; apart: boolean }> => {
+  const { files, work, target } = request;
+  const all = files.map((file, ordinal) => ({ path: file.path, ordinal, folder: join(work, String(ordinal)), file }));
+  const shares = target.together.flatMap((rows, i) => (lanes[i] ? [{ db: lanes[i], rows }] : []));
+  const clean = await readTogether(small ? shares : [], all, { ...request, options }, watch);
+  const done = new Set(clean.held.map(({ ordinal }) => ordinal));
+  const rest = all.filter(({ ordinal }) => !done.has(ordinal));
+  const held = [...clean.held, ...(await readApart(lanes, rest, options, watch))];
+  watch.onProgress?.({ stage: 'write', done: 1, total: 1, unit: 'chunk' });
+  return { held: held.sort((a, b) => a.ordinal - b.ordinal), written: clean.rows, apart: rest.length > 0 };
+};
+
+/** One file at a time on each connection. */
+const readApart = async (
+  lanes: readonly SqlSession[],
+  files: readonly Waiting[],
+  options: CsvOptions,
+  watch: Watch,
 ): Promise<Held[]> => {
   const held: Held[] = [];
-  const waiting = request.files.entries();
-  const total = request.files.reduce((sum, { bytes }) => sum + bytes, 0);
+  const waiting = files.values();
+  const total = files.reduce((sum, { file }) => sum + file.bytes, 0);
   let done = 0;
   const readOnes = async (db: SqlSession) => {
-    for (const [ordinal, file] of waiting) {
+    for (const at of waiting) {
       watch.signal?.throwIfAborted();
-      watch.onProgress?.({ stage: `read ${file.name}`, done, total, unit: 'bytes' });
-      const at = { path: file.path, ordinal, folder: join(request.work, String(ordinal)) };
+      watch.onProgress?.({ stage: `read ${at.file.name}`, done, total, unit: 'bytes' });
       await mkdir(at.folder);
-      held[ordinal] = { ...at, file, read: await readOne(db, at, options) };
-      done += file.bytes;
+      held.push({ ...at, read: await readOne(db, at, options) });
+      done += at.file.bytes;
     }
   };
-  // All lanes have stopped before an error goes on: nobody may close the instance under a running statement.
-  const ends = await Promise.allSettled(lanes.map(readOnes));
-  for (const end of ends) if (end.status === 'rejected') throw end.reason;
-  watch.onProgress?.({ stage: 'write', done, total, unit: 'bytes' });
+  await allEnded(lanes.map(readOnes));
   return held;
 };
 
@@ -161,7 +189,7 @@ const isFilesFault = (error: Error, format: string): boolean => {
 };
 
 const judge = async (db: SqlSession, source: Source, held: readonly Held[]): Promise<FileOutcome[]> => {
-  const staged = held.flatMap(({ read }) => (read.staged === undefined ? [] : [literal(read.staged)]));
+  const staged = stagedFiles(held).map(literal);
   const counted =
     staged.length === 0
       ? []

@@ -29,6 +29,9 @@ export interface FileAt {
 /** Line of the first record of a file with a one-line header, so line = number in the staged file + 2. */
 export const FIRST_LINE = 2;
 
+/** For rows that are read once more and then thrown away. */
+export const STAGED = '(format parquet, compression snappy, dictionary_size_limit 20000)';
+
 /** Runs a checked select into a staged file and returns its rows. They keep their order: their number there is their number here. */
 export const stageRows = async (
   db: SqlSession,
@@ -37,8 +40,5 @@ export const stageRows = async (
   target: string,
 ): Promise<number> => {
   await db.run('set preserve_insertion_order = true');
-  return db.number(
-    `copy (select *, ${ordinal}::integer as file from (${select}))
-     to ${literal(target)} (format parquet, compression snappy, dictionary_size_limit 20000)`,
-  );
+  return db.number(`copy (select *, ${ordinal}::integer as file from (${select})) to ${literal(target)} ${STAGED}`);
 };

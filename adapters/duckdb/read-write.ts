@@ -8,6 +8,8 @@ import { FIRST_LINE } from './read-staging.ts';
 
 export interface Target {
   readonly rows: string;
+  /** Rows of files that are read together, a file a connection; the first is the first connection's. */
+  readonly together: readonly string[];
   readonly quarantine: string;
   readonly files: string;
 }
@@ -18,6 +20,10 @@ export interface Chunk {
   readonly rules: readonly Rule[];
   readonly held: readonly Held[];
   readonly outcomes: readonly FileOutcome[];
+  /** Files in bronze's shape that hold rows of the chunk already. */
+  readonly written: readonly string[];
+  /** Whether there are others, which are staged. */
+  readonly apart: boolean;
   readonly knownAt: string;
   readonly target: Target;
 }
@@ -25,15 +31,18 @@ export interface Chunk {
 /** Bad rows of a refused file that the quarantine keeps as evidence; the ledger counts all its rows. */
 const REFUSED_EVIDENCE = 1_000;
 /** Measured on clickstreams: level 1 with large dictionaries is both faster and smaller than the defaults. */
-const PARQUET = `(format parquet, compression zstd, compression_level 1, parquet_version v2, dictionary_size_limit 20000)`;
+export const PARQUET = `(format parquet, compression zstd, compression_level 1, parquet_version v2, dictionary_size_limit 20000)`;
 
-export const writeChunk = async (db: SqlSession, chunk: Chunk): Promise<void> => {
+/** The files that hold the chunk's rows. */
+export const writeChunk = async (db: SqlSession, chunk: Chunk): Promise<readonly string[]> => {
   await db.run('set preserve_insertion_order = false');
   await describeFiles(db, chunk);
   await holdRejects(db, chunk);
-  await db.run(`copy (${rowsSql(chunk)}) to ${literal(chunk.target.rows)} ${PARQUET}`);
+  const rows = chunk.apart ? [...chunk.written, chunk.target.rows] : chunk.written;
+  if (chunk.apart) await db.run(`copy (${rowsSql(chunk)}) to ${literal(chunk.target.rows)} ${PARQUET}`);
   await db.run(`copy (${quarantineSql(chunk)}) to ${literal(chunk.target.quarantine)} ${PARQUET}`);
-  await db.run(`copy (${ledgerSql(chunk)}) to ${literal(chunk.target.files)} ${PARQUET}`);
+  await db.run(`copy (${ledgerSql(chunk, rows)}) to ${literal(chunk.target.files)} ${PARQUET}`);
+  return rows;
 };
 
 const describeFiles = async (db: SqlSession, { outcomes }: Chunk): Promise<void> => {
@@ -67,9 +76,14 @@ const holdRejects = async (db: SqlSession, { held }: Chunk): Promise<void> => {
 
 const textOrNull = (text: string | undefined): string => (text === undefined ? 'null' : literal(text));
 
+/** Each once: files that were read together share theirs. */
+export const stagedFiles = (held: readonly Held[]): readonly string[] => [
+  ...new Set(held.flatMap(({ read }) => read.staged ?? [])),
+];
+
 /** All staged rows with the line each stood on. */
 const stagedSql = ({ held, columns }: Chunk): string => {
-  const files = held.flatMap(({ read }) => (read.staged === undefined ? [] : [literal(read.staged)]));
+  const files = stagedFiles(held).map(literal);
   if (files.length > 0)
     return `(select * replace (coalesce(line, file_row_number + ${FIRST_LINE}) as line)
       from read_parquet([${files.join(', ')}], file_row_number = true))`;
@@ -77,7 +91,7 @@ const stagedSql = ({ held, columns }: Chunk): string => {
   return `(select ${typed.join(', ')}, 0 as problem, '' as "value", 0 as file, 0::bigint as line where false)`;
 };
 
-const stamp = (knownAt: string): string =>
+export const stamp = (knownAt: string): string =>
   `timestamp ${literal(new Date(knownAt).toISOString().slice(0, -1).replace('T', ' '))}`;
 
 const rowsSql = (chunk: Chunk): string => `
@@ -101,12 +115,10 @@ const quarantineSql = (chunk: Chunk): string => {
   from kept k join chunk_files f using (file)`;
 };
 
-const ledgerSql = (chunk: Chunk): string => `
+const ledgerSql = (chunk: Chunk, rows: readonly string[]): string => `
   with days as (
-    select file, list(day order by day) as days from (
-      select distinct s.file, s.${identifier(chunk.source.eventTime)}::date as day
-      from ${stagedSql(chunk)} s join chunk_files f using (file) where s.problem = 0 and f.status = 'loaded')
-    group by file)
+    select file_id, list(distinct ${identifier(chunk.source.eventTime)}::date order by ${identifier(chunk.source.eventTime)}::date) as days
+    from read_parquet([${rows.map(literal).join(', ')}]) group by file_id)
   select ${literal(chunk.source.name)} as source, f.file_id, f.file_name, f.version, f.bytes, f.rows_in, f.loaded, f.quarantined,
     f.status, f.reason, coalesce(days, []::date[]) as days, ${stamp(chunk.knownAt)} as known_at
-  from chunk_files f left join days using (file)`;
+  from chunk_files f left join days using (file_id)`;

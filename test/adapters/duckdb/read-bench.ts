@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { type FileOutcome, type ReadRequest, readFiles } from '../../../adapters/duckdb/read-files.ts';
 import { DuckDb } from '../../../adapters/duckdb/session.ts';
@@ -32,12 +32,16 @@ export const shop: Source = {
 export const HEADER = 'at,kind,brand,price,user';
 export const GOOD = '2024-05-01 10:00:00 UTC,view,acme,9.99,7';
 
+const LANES = ['out-first.parquet', 'out-second.parquet'];
+
 export interface Reading {
   readonly outcomes: readonly FileOutcome[];
   /** Accepted rows in the order of file and line. */
   readonly rows: readonly JsonRow[];
   readonly bad: readonly JsonRow[];
   readonly ledger: readonly JsonRow[];
+  /** Names of the Parquet files that hold the rows. */
+  readonly written: readonly string[];
 }
 
 export class Bench {
@@ -78,7 +82,12 @@ export class Bench {
     return this.paths(paths, over);
   }
 
-  async paths(paths: readonly string[], over: Partial<ReadRequest> = {}): Promise<Reading> {
+  /** `beside`: further connections, as ingestion has them. */
+  async paths(
+    paths: readonly string[],
+    { together = LANES, ...over }: Partial<ReadRequest> & { together?: readonly string[] } = {},
+    beside: readonly DuckDb[] = [],
+  ): Promise<Reading> {
     const files = await Promise.all(
       paths.map(async (path) => {
         const fileId = createHash('sha256').update(path).digest('hex');
@@ -87,22 +96,25 @@ export class Bench {
     );
     const target = {
       rows: join(this.folder, 'out-rows.parquet'),
+      together: together.map((name) => join(this.folder, name)),
       quarantine: join(this.folder, 'out-quarantine.parquet'),
       files: join(this.folder, 'out-files.parquet'),
     };
-    const outcomes = await readFiles(this.db, {
+    const request = {
       source: shop,
       files,
       knownAt: '2024-06-01T00:00:00.000Z',
       work: join(this.folder, 'work'),
       target,
       ...over,
-    });
+    };
+    const { outcomes, rows } = await readFiles(this.db, request, {}, beside);
     const ids = files.map(({ fileId }) => `'${fileId}'`).join();
     const order = `order by list_position([${ids}], file_id), line`;
     return {
       outcomes,
-      rows: await this.db.rows(`select * from '${target.rows}' ${order}`),
+      written: rows.map((path) => basename(path)),
+      rows: await this.db.rows(`select * from read_parquet([${rows.map((path) => `'${path}'`).join()}]) ${order}`),
       bad: await this.db.rows(`select * from '${target.quarantine}' ${order} nulls first`),
       ledger: await this.db.rows(`select * from '${target.files}' order by file_name`),
     };

@@ -289,7 +289,7 @@ test('an aborted reading stops and leaves no scratch behind', async () => {
   control.abort(new Error('stop'));
   const watch = { signal: control.signal };
   const { readFiles } = await import('../../../adapters/duckdb/read-files.ts');
-  const target = { rows: '', quarantine: '', files: '' };
+  const target = { rows: '', together: [], quarantine: '', files: '' };
   const file = { path: `${bench.folder}/one.csv`, name: 'one.csv', fileId: 'a', version: 1, bytes: 1 };
   const request = { source: shop, files: [file], knownAt: '2024-06-01', work: `${bench.folder}/aborted`, target };
   await expect(readFiles(bench.db, request, watch)).rejects.toThrow('stop');
