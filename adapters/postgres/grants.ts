@@ -43,6 +43,7 @@ export const tableRules: Readonly<Record<string, TableRule>> = {
   data_tag_events: { kind: 'registry', write: 'select, insert' },
   feature_views: { kind: 'registry', write: 'select, insert, update (materialized_at)' },
   online_features: { kind: 'data', write: 'select, insert, update' },
+  online_generations: { kind: 'data', write: 'select, insert, update (generation)' },
   online_watermarks: { kind: 'data', write: 'select, insert, update' },
   predictions: { kind: 'data', write: 'select, insert, update (batch), delete' },
   prediction_flushes: { kind: 'data', write: 'select, insert, delete' },

@@ -67,6 +67,15 @@ const READ = {
   text: 'select entity, "values", event_time, known_at from online_features where view = $1 and entity = any($2::text[])',
 };
 
+// A promotion moves a revision, which only ever grows: whatever was read before it counts no more either.
+const GENERATION = {
+  name: 'online-generation',
+  text: `select generation || '.' || (select coalesce(sum(revision), 0) from aliases) as generation
+    from online_generations where view = $1`,
+};
+const RENEW = `
+  insert into online_generations (view) values ($1) on conflict (view) do update set generation = excluded.generation`;
+
 interface StoredRow {
   readonly entity: string;
   readonly values: Record<string, FeatureValue>;
@@ -109,6 +118,15 @@ export class PostgresOnlineStore {
   async read(view: string, entities: readonly string[]): Promise<ReadonlyMap<string, OnlineRow>> {
     const { rows } = await this.pool.query<StoredRow>({ ...READ, values: [view, entities] });
     return new Map(rows.map((row) => [row.entity, toOnlineRow(row)]));
+  }
+
+  /**
+   * Names what the view's rows and the champions are now; undefined for a view that nobody wrote yet. Rows that are read after it was
+   * told are as new as it is, or newer.
+   */
+  async generation(view: string): Promise<string | undefined> {
+    const { rows } = await this.pool.query<{ generation: string }>({ ...GENERATION, values: [view] });
+    return rows[0]?.generation;
   }
 
   /** Up to when the writers of these entities' rows knew every fact. */
@@ -159,8 +177,12 @@ export class PostgresOnlineStore {
   }
 }
 
-const upsert = async (client: PoolClient, view: string, rows: string): Promise<number> =>
-  (await client.query(UPSERT, [view, rows])).rowCount ?? 0;
+// The last of its locks: two writers of a view wait for each other here no longer than a commit takes.
+const upsert = async (client: PoolClient, view: string, rows: string): Promise<number> => {
+  const changed = (await client.query(UPSERT, [view, rows])).rowCount ?? 0;
+  if (changed > 0) await client.query(RENEW, [view]);
+  return changed;
+};
 
 const mark = (client: PoolClient, view: string, { runKey, lastEntity, rowsDone, finished }: BatchProgress) =>
   client.query(MARK, [view, runKey, lastEntity, rowsDone, finished]);

@@ -29,6 +29,7 @@ export const tables = {
     upkeep_events        si----       ------           ------        si----     si----  ------
     feature_views        siu---       s-----           ------        siu---     siu---  ------
     online_features      siur--       ------           ------        siur--     siur--  ------
+    online_generations   siu---       ------           ------        siu---     siu---  ------
     online_watermarks    siur--       ------           ------        siur--     siur--  ------
     predictions          siu-d-       ------           ------        siu-d-     siu-d-  ------
     prediction_flushes   si--d-       ------           ------        si--d-     si--d-  ------
@@ -60,6 +61,7 @@ export const tables = {
     upkeep_events        ------       si----           ------        s-----     si----  ------
     feature_views        ------       siu---           s-----        s-----     siu---  ------
     online_features      ------       siur--           ------        s-----     siur--  ------
+    online_generations   ------       siu---           ------        s-----     siu---  ------
     online_watermarks    ------       siur--           ------        s-----     siur--  ------
     predictions          ------       siu-d-           ------        s-----     siu-d-  ------
     prediction_flushes   ------       si--d-           ------        s-----     si--d-  ------
@@ -91,6 +93,7 @@ export const tables = {
     upkeep_events        ------       ------           si----        ------     s-----  ------
     feature_views        ------       ------           siu---        s-----     s-----  ------
     online_features      ------       ------           siur--        ------     s-----  ------
+    online_generations   ------       ------           siu---        ------     s-----  ------
     online_watermarks    ------       ------           siur--        ------     s-----  ------
     predictions          ------       ------           siu-d-        ------     s-----  ------
     prediction_flushes   ------       ------           si--d-        ------     s-----  ------
