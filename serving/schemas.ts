@@ -74,10 +74,30 @@ export const Predictions = z.strictObject({ predictions: z.array(Prediction) });
 
 const Refused = z.strictObject({ version: z.int(), reason: z.string(), at: Moment });
 
+const Layer = { hits: z.int(), misses: z.int(), hit_rate: z.number().min(0).max(1) };
+
 export const Health = z.strictObject({
   status: z.enum(['ok', 'degraded']),
   environment: z.string(),
   postgres: z.enum(['reachable', 'unreachable']),
+  feature_cache: z
+    .strictObject({
+      memory: z.strictObject(Layer).optional(),
+      redis: z
+        .strictObject({
+          state: z.enum(['connected', 'away']),
+          ...Layer,
+          failures: z
+            .int()
+            .meta({ description: 'Times that it could not be used, or not in time; the answer came from Postgres' }),
+          refused: z.int().meta({ description: 'Values that nobody of us wrote; ignored' }),
+        })
+        .optional(),
+    })
+    .optional()
+    .meta({
+      description: 'Reads of online features since the start: memory, then Redis where there is one, then Postgres',
+    }),
   prediction_log: z
     .strictObject({ waiting: z.int(), written: z.int(), dropped: z.int() })
     .optional()
