@@ -50,7 +50,7 @@ export const tableRules: Readonly<Record<string, TableRule>> = {
   published_reports: { kind: 'data', write: 'select, insert, update' },
   upkeep_events: { kind: 'data', write: 'select, insert' },
   api_keys: { kind: 'secret', write: 'select, insert, update (revoked_at, revoked_by, revoked_why)' },
-  refresh_tokens: { kind: 'secret', write: 'select, insert, update (used_at, revoked_at)' },
+  refresh_tokens: { kind: 'secret', write: 'select, insert, update (used_at, revoked_at), delete' },
   issued_tokens: { kind: 'data', write: 'select, insert' },
   rate_limits: { kind: 'secret', write: 'select, insert, update, delete' },
   audit_log: { kind: 'data', write: 'select' },

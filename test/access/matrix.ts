@@ -35,7 +35,7 @@ export const tables = {
     prediction_flushes   si--d-       ------           ------        si--d-     si--d-  ------
     published_reports    siur--       ------           ------        siur--     siur--  ------
     api_keys             siu---       ------           ------        siu---     siu---  ------
-    refresh_tokens       siu---       ------           ------        siu---     siu---  ------
+    refresh_tokens       siu-d-       ------           ------        siu-d-     siu-d-  ------
     issued_tokens        si----       ------           ------        si----     si----  ------
     rate_limits          siurd-       ------           ------        siurd-     siurd-  ------
     audit_log            s-----       ------           ------        s-----     s-----  ------
@@ -67,7 +67,7 @@ export const tables = {
     prediction_flushes   ------       si--d-           ------        s-----     si--d-  ------
     published_reports    ------       siur--           ------        s-----     siur--  ------
     api_keys             ------       siu---           ------        ------     siu---  ------
-    refresh_tokens       ------       siu---           ------        ------     siu---  ------
+    refresh_tokens       ------       siu-d-           ------        ------     siu-d-  ------
     issued_tokens        ------       si----           ------        s-----     si----  ------
     rate_limits          ------       siurd-           ------        ------     siurd-  ------
     audit_log            ------       s-----           ------        s-----     s-----  ------
@@ -99,7 +99,7 @@ export const tables = {
     prediction_flushes   ------       ------           si--d-        ------     s-----  ------
     published_reports    ------       ------           siur--        ------     s-----  ------
     api_keys             ------       ------           siu---        ------     ------  ------
-    refresh_tokens       ------       ------           siu---        ------     ------  ------
+    refresh_tokens       ------       ------           siu-d-        ------     ------  ------
     issued_tokens        ------       ------           si----        ------     s-----  ------
     rate_limits          ------       ------           siurd-        ------     ------  ------
     audit_log            ------       ------           s-----        ------     s-----  ------
