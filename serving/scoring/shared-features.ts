@@ -165,13 +165,14 @@ const Kept = z.strictObject({
       values: z.record(z.string(), z.union([z.number(), z.string(), z.null()])),
       eventTime: z.iso.datetime(),
       knownAt: z.iso.datetime(),
+      expired: z.literal(true).optional(),
     })
     .nullable(),
 });
 
 const textOf = (view: string, entity: string, features: OnlineFeatures | null): string => {
-  const { values, eventTime, knownAt } = features ?? {};
-  return JSON.stringify({ view, entity, features: features && { values, eventTime, knownAt } });
+  const { values, eventTime, knownAt, expired } = features ?? {};
+  return JSON.stringify({ view, entity, features: features && { values, eventTime, knownAt, expired } });
 };
 
 /** Undefined: this is nothing that we wrote of this entity. */

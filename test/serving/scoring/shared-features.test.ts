@@ -248,6 +248,9 @@ describe('a Redis that does not do what it should', () => {
     const { texts, api } = sceneOf();
     texts.held.set('perennial:dev:features:g1:v\ne1', good);
     expect(await api().recency('e1')).toBe(9);
+    const old = { view: 'v', entity: 'e2', features: { ...row(9), expired: true } };
+    texts.held.set('perennial:dev:features:g1:v\ne2', JSON.stringify(old));
+    expect((await api().cache.read('v', ['e2'])).found.get('e2')).toEqual(old.features);
   });
 });
 
