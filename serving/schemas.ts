@@ -56,11 +56,9 @@ export const Prediction = z
     features: z.record(z.string(), Value).meta({ description: 'What the model saw, in the order of its input' }),
     feature_time: Moment.nullable().meta({ description: 'The moment the features describe; null for a cold start' }),
     known_at: Moment.nullable().meta({ description: 'When the newest fact behind them was ingested' }),
-    cold_start: z
-      .boolean()
-      .meta({
-        description: 'True: the entity is unknown, or what is known of it expired, and was taken for the population',
-      }),
+    cold_start: z.boolean().meta({
+      description: 'True: the entity is unknown, or what is known of it expired, and was taken for the population',
+    }),
     expired: z.literal(true).optional().meta({ description: EXPIRED }),
     stale: z.boolean().meta({ description: 'True: the online store is away, the features are from memory' }),
     stale_reason: z.string().optional(),
