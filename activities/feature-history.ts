@@ -161,7 +161,13 @@ export interface HistoricalRequest extends HistoryBounds {
 export interface HistoricalFile {
   readonly features: ArtifactRef;
   readonly rows: number;
+  /** What whoever trains on it must know; absent where nothing speaks against it. */
+  readonly warning?: string;
 }
+
+/** What is to be said wherever rows were taken for known at their own moment. */
+export const AS_IF_KNOWN =
+  'known_at was taken for event_time: late rows and corrections count from their moment on, so this set may hold what nobody knew at the time and proves nothing against leakage';
 
 export const createFeatureHistoryActivities = (deps: Deps) => ({
   getHistoricalFeatures: (request: HistoricalRequest): Promise<HistoricalFile> =>
@@ -191,12 +197,21 @@ export const historicalFile = async (
     entity,
     moment: request.timestamp,
   });
-  const rows = await writeFeatures(lake.db, await historicalFeatures(lake, given, wanted, request), output);
+  const rows = await writeFeatures(lake.db, await historicalFeatures(lake, given, wanted, request), output, request);
   const features = await artifacts.put(await readFile(output));
   await rm(folder, { recursive: true, force: true });
-  return { features, rows };
+  return { features, rows, ...(request.asIfKnown && { warning: AS_IF_KNOWN }) };
 };
 
-/** Writes what a select gives, in its order; returns how many rows. */
-export const writeFeatures = (db: SqlSession, select: string, file: string): Promise<number> =>
-  db.number(`copy (${select}) to ${literal(file)} (format parquet, use_tmp_file false)`);
+/** Writes what a select gives, in its order; returns how many rows. What was taken for known stands in the file's own metadata. */
+export const writeFeatures = (
+  db: SqlSession,
+  select: string,
+  file: string,
+  { asIfKnown = false }: Pick<HistoryBounds, 'asIfKnown'> = {},
+): Promise<number> => {
+  const said = asIfKnown
+    ? `, kv_metadata {perennial_as_if_known: 'true', perennial_warning: ${literal(AS_IF_KNOWN)}}`
+    : '';
+  return db.number(`copy (${select}) to ${literal(file)} (format parquet, use_tmp_file false${said})`);
+};

@@ -1,7 +1,8 @@
-// The upkeep of the lake, step by step: what is asked, files merged, snapshots expired, files deleted, scratch cleared, all accounted for.
+// The upkeep of the lake, step by step: what is asked, files merged, snapshots expired, files deleted, scratch and tokens cleared, all accounted for.
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import { compressLikeOurs, LakeUpkeep } from '../adapters/ducklake/maintenance.ts';
+import { PostgresRefreshTokens } from '../adapters/postgres/api-keys.ts';
 import { PostgresDataTags } from '../adapters/postgres/data-tags.ts';
 import { recordUpkeep, trainedVersions, type UpkeepAccount } from '../adapters/postgres/upkeep.ts';
 import { type OpenRun, oldestOpenRun } from '../adapters/temporal/open-runs.ts';
@@ -94,6 +95,10 @@ export const createMaintainActivities = (deps: Deps) => ({
 
   clearScratch: ({ scratchBefore, dryRun }: UpkeepPlan): Promise<Deleted> =>
     framed(deps.crash, () => clearFolder(deps.settings.stage, Date.parse(scratchBefore), dryRun)),
+
+  /** Refresh tokens that expired; returns how many. */
+  purgeTokens: ({ dryRun }: UpkeepPlan): Promise<number> =>
+    framed(deps.crash, () => new PostgresRefreshTokens(deps.pool).purge(dryRun)),
 
   recordUpkeep: ({ kind, result }: Pick<UpkeepAccount, 'kind' | 'result'>): Promise<void> =>
     framed(deps.crash, ({ lineage }) => recordUpkeep(deps.pool, { kind, result, ...lineage })),

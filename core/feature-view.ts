@@ -27,7 +27,10 @@ export interface FeatureView {
   readonly features: readonly Feature[];
   /** Column of the table with the time at which the newest fact behind a row was ingested. */
   readonly knownAt?: string;
-  /** How long a row speaks for its entity, counted back from the moment that is asked about; without one, for ever. */
+  /**
+   * How long a row speaks for its entity, counted back from the moment that is asked about; without one, for ever. Online that moment is
+   * the newest one materialised of the view (of a fold: pushed), not the clock: see `PostgresOnlineStore.read`.
+   */
   readonly ttlDays?: number;
   readonly description?: string;
   readonly owner?: string;

@@ -86,6 +86,8 @@ interface Upkeep {
 
 export interface MaintainSummary extends Upkeep {
   readonly merged: Merged;
+  /** Refresh tokens that had expired and were deleted. */
+  readonly tokens: number;
 }
 
 export interface SweepSummary extends Upkeep {

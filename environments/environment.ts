@@ -13,6 +13,7 @@ import { type ApiPlace, apiPlace } from './api-place.ts';
 import { dev } from './dev.ts';
 import type { Extent } from './extent.ts';
 import { prod } from './prod.ts';
+import { type RedisPlace, redisPlace, redisSettings } from './redis-place.ts';
 import { apiPortSettings, type GivenSettings, parseSettings, type Settings, settingNames } from './settings.ts';
 import { staging } from './staging.ts';
 
@@ -76,6 +77,8 @@ export interface Environment {
   readonly computeSlots: number;
   readonly duckdb: { readonly threads: number; readonly memoryLimit: string; readonly tempDirectory: string };
   readonly api: ApiPlace;
+  /** Shared by the API processes of this environment, in front of Postgres; undefined: each has its own memory alone. */
+  readonly redis: RedisPlace | undefined;
   /** The Postgres schema of this environment's own tables. */
   readonly schema: string;
   /** What it demands of whatever is promoted into it. */
@@ -133,9 +136,13 @@ export const environmentsIn = (list: string): readonly [EnvironmentName, ...Envi
 
 /** The variables that make another process load this very environment, with the passwords of these accounts and no others. */
 export const settingsOf = (
-  { settings, accounts, postgres }: Environment,
+  { settings, accounts, postgres, redis }: Environment,
   told: readonly AccountName[] = accountNames,
-): Readonly<Record<string, string>> => ({ ...settings, ...accountSettings(accounts, postgres.external, told) });
+): Readonly<Record<string, string>> => ({
+  ...settings,
+  ...redisSettings(redis),
+  ...accountSettings(accounts, postgres.external, told),
+});
 
 /** This process's variables without the product's settings (and so without its secrets), with `more` added. For child processes. */
 export const childVariables = (more: Readonly<Record<string, string>> = {}): Record<string, string> => {
@@ -202,7 +209,10 @@ const places = (
   name: EnvironmentName,
   extent: Extent,
   home: string,
-): Pick<Environment, 'ports' | 'accounts' | keyof ReturnType<typeof databases> | 'temporal' | 'mlflow' | 'api'> => {
+): Pick<
+  Environment,
+  'ports' | 'accounts' | keyof ReturnType<typeof databases> | 'temporal' | 'mlflow' | 'api' | 'redis'
+> => {
   const accounts = accountsOf(settings, home);
   const ports = {
     postgres: settings.PERENNIAL_PORT_POSTGRES,
@@ -229,6 +239,7 @@ const places = (
       external: settings.MLFLOW_TRACKING_URI !== undefined,
     },
     api: apiPlace(settings, name),
+    redis: redisPlace(settings),
   };
 };
 
@@ -242,7 +253,9 @@ const databases = (accounts: Accounts, name: EnvironmentName, external: boolean)
 // What is handed on by other means: passwords by account, and a cache that is already resolved.
 const withoutSecrets = (settings: Settings): Record<string, string> => {
   const left = Object.entries(settings).filter(
-    ([name, value]) => value !== undefined && !/PASSWORD|^(DATABASE_URL|PERENNIAL_ACCOUNTS|XDG_CACHE_HOME)$/.test(name),
+    ([name, value]) =>
+      value !== undefined &&
+      !/PASSWORD|^(DATABASE_URL|PERENNIAL_REDIS_URL|PERENNIAL_ACCOUNTS|XDG_CACHE_HOME)$/.test(name),
   );
   return Object.fromEntries(left.map(([name, value]) => [name, String(value)]));
 };

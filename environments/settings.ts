@@ -7,6 +7,7 @@ import { PerennialError } from '../core/errors.ts';
 const port = (standard: number) => z.coerce.number().int().min(1).max(65_535).default(standard);
 const text = z.string().min(1);
 const rolesPattern = new RegExp(`^(none|(${apiRoles.join('|')})(, ?(${apiRoles.join('|')}))*)$`);
+const redisDatabase = /^rediss?:\/\/[^/?#]+(\/\d{0,3})?$/;
 const originsPattern = /^https?:\/\/[^/,\s]+(, ?https?:\/\/[^/,\s]+)*$/;
 
 /** Every setting by its variable; the defaults stand one digit before the usual port, so that nothing local collides. */
@@ -69,6 +70,11 @@ export const settingsSchema = z.strictObject({
   PERENNIAL_PORT_WORKER_METRICS: z.coerce.number().int().min(1).max(65_535).optional(),
   /** Base address of an OpenTelemetry collector (OTLP over HTTP). Default: no traces. */
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  /** Redis that the API processes of an environment share in front of Postgres, `rediss://user:password@host:6379/0`. Default: none. */
+  PERENNIAL_REDIS_URL: z
+    .url({ protocol: /^rediss?$/, hostname: /./ })
+    .refine((address) => redisDatabase.test(address), 'must be redis[s]://user:password@host:port/database')
+    .optional(),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   TEMPORAL_ADDRESS: z
     .string()

@@ -19,7 +19,7 @@ import { modelsRoute } from './routes/models.ts';
 import { pageRoutes } from './routes/pages.ts';
 import { predictRoutes } from './routes/predict.ts';
 import { type PredictionRecords, predictionsRoute } from './routes/predictions.ts';
-import type { FeatureReader } from './scoring/feature-cache.ts';
+import type { CacheReadings, FeatureReader } from './scoring/feature-cache.ts';
 import type { PredictionLog } from './scoring/prediction-log.ts';
 import type { InStage } from './stages.ts';
 import { traceRequests } from './tracing.ts';
@@ -32,6 +32,8 @@ export interface AppDeps {
   readonly online: OnlineStore;
   /** Reads the online store through a memory; without one, each request reads it. */
   readonly features?: FeatureReader;
+  /** What the layers before the online store did so far. */
+  readonly caches?: CacheReadings;
   /** Where answers are noted; without one, they are not. */
   readonly predictions?: Pick<PredictionLog, 'add' | 'counts'>;
   /** Where they are looked up again. */

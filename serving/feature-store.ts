@@ -15,6 +15,8 @@ export interface OnlineView {
   /** Names its rows. */
   readonly name: string;
   readonly features: readonly Pick<Feature, 'name' | 'kind'>[];
+  /** Of a fold; that of a version is known where its rows are. */
+  readonly ttlDays?: number | undefined;
 }
 
 export interface FeatureStore {
@@ -33,7 +35,7 @@ export const postgresFeatureStore = (
   view: async (asked) => {
     const [name = '', version] = asked.split('@');
     const fold = folds.find((candidate) => candidate.name === name);
-    if (fold && version === undefined) return { view: name, version: null, name: fold.table, features: fold.features };
+    if (fold && version === undefined) return foldOnline(fold);
     const versions = await away(() => registry.versions(name));
     const found = versions.find((candidate) => version === undefined || candidate.version === version);
     if (found) return { view: name, version: found.version, name: onlineName(found), features: found.features };
@@ -43,8 +45,16 @@ export const postgresFeatureStore = (
       mend: 'See `perennial features`; a view is online after its first materialisation',
     });
   },
-  read: async ({ name }, entity) => (await away(() => online.read(name, [entity]))).get(entity),
-  push: ({ name }, rows) => away(() => online.push(name, rows)),
+  read: async ({ name, ttlDays }, entity) => (await away(() => online.read(name, [entity], ttlDays))).get(entity),
+  push: ({ name, version }, rows) => away(() => online.push(name, rows, { moves: version === null })),
+});
+
+const foldOnline = ({ name: view, table: name, features, ttlDays }: PushedView): OnlineView => ({
+  view,
+  version: null,
+  name,
+  features,
+  ttlDays,
 });
 
 const away = <T>(work: () => Promise<T>): Promise<T> =>

@@ -1,14 +1,14 @@
 // What the API tells Prometheus: requests, stages, models, cache, prediction log, Postgres, event loop. One registry an environment.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { ModelState } from './keeper.ts';
+import type { CacheReadings } from './scoring/feature-cache.ts';
 import { afterwards, type InStage, type Stage } from './stages.ts';
 
 /** Asked anew at every scrape. */
-export interface Readings {
+export interface Readings extends CacheReadings {
   readonly environment: string;
   readonly models: () => readonly ModelState[];
   readonly pool: () => { readonly total: number; readonly idle: number; readonly waiting: number };
-  readonly cache?: () => { readonly hits: number; readonly misses: number; readonly size: number };
   readonly log?: () => { readonly waiting: number; readonly written: number; readonly dropped: number };
 }
 
@@ -92,7 +92,7 @@ const countersIn = (registry: Registry) => {
 };
 
 /** Gauges and counters whose truth is kept elsewhere: read when somebody scrapes. */
-const readInto = (registry: Registry, { models, pool, cache, log }: Readings): void => {
+const readInto = (registry: Registry, { models, pool, cache, shared, log }: Readings): void => {
   const reading = <Metric extends Gauge | Counter>(
     name: string,
     help: string,
@@ -127,11 +127,23 @@ const readInto = (registry: Registry, { models, pool, cache, log }: Readings): v
     for (const [state, count] of Object.entries(pool())) gauge.set({ state }, count);
   });
   if (cache) {
-    total('perennial_cache_requests_total', 'Reads of online features', ['result'], (counter) => {
-      counter.inc({ result: 'hit' }, cache().hits);
-      counter.inc({ result: 'miss' }, cache().misses);
+    total('perennial_cache_requests_total', 'Reads of online features', ['layer', 'result'], (counter) => {
+      for (const [layer, stats] of Object.entries({ memory: cache(), ...(shared && { redis: shared() }) })) {
+        counter.inc({ layer, result: 'hit' }, stats.hits);
+        counter.inc({ layer, result: 'miss' }, stats.misses);
+      }
     });
     read('perennial_cache_entries', 'Entities in memory', [], (gauge) => gauge.set(cache().size));
+  }
+  if (shared) {
+    const help = 'What Redis did not do: failed or was late, or held what nobody wrote';
+    total('perennial_redis_trouble_total', help, ['reason'], (counter) => {
+      counter.inc({ reason: 'failed' }, shared().failures);
+      counter.inc({ reason: 'refused' }, shared().refused);
+    });
+    read('perennial_redis_connected', '1 while Redis is connected', [], (gauge) =>
+      gauge.set(Number(shared().connected)),
+    );
   }
   if (log) {
     total('perennial_prediction_log_total', 'Predictions by what became of their record', ['result'], (counter) => {

@@ -10,6 +10,8 @@ export interface OnlineFeatures {
   readonly values: FeatureValues;
   readonly eventTime: string;
   readonly knownAt: string;
+  /** True: older than the TTL of their view allows; to be taken for unknown. */
+  readonly expired?: true | undefined;
 }
 
 export interface OnlineStore {

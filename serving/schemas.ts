@@ -43,6 +43,9 @@ const Reasons = z
   })
   .meta({ description: 'Why the model scores so: SHAP, path-dependent' });
 
+export const EXPIRED =
+  'True: the features of the entity describe a moment more than the TTL of their view before the newest one that was materialised of it (of a view folded from a stream: pushed). The wall clock plays no part';
+
 export const Prediction = z
   .strictObject({
     prediction_id: z.uuid().meta({ description: 'For `perennial why`' }),
@@ -53,7 +56,10 @@ export const Prediction = z
     features: z.record(z.string(), Value).meta({ description: 'What the model saw, in the order of its input' }),
     feature_time: Moment.nullable().meta({ description: 'The moment the features describe; null for a cold start' }),
     known_at: Moment.nullable().meta({ description: 'When the newest fact behind them was ingested' }),
-    cold_start: z.boolean().meta({ description: 'True: the entity is unknown and was taken for the population' }),
+    cold_start: z.boolean().meta({
+      description: 'True: the entity is unknown, or what is known of it expired, and was taken for the population',
+    }),
+    expired: z.literal(true).optional().meta({ description: EXPIRED }),
     stale: z.boolean().meta({ description: 'True: the online store is away, the features are from memory' }),
     stale_reason: z.string().optional(),
     served_at: Moment,
@@ -61,7 +67,7 @@ export const Prediction = z
   })
   .meta({ description: 'A calibrated probability with everything it was computed from' });
 
-const { stale_reason: _reason, reasons: _reasons, ...noted } = Prediction.shape;
+const { stale_reason: _reason, reasons: _reasons, expired: _expired, ...noted } = Prediction.shape;
 export const PredictionRecord = z.strictObject({
   ...noted,
   use_case: z.string(),
@@ -74,10 +80,30 @@ export const Predictions = z.strictObject({ predictions: z.array(Prediction) });
 
 const Refused = z.strictObject({ version: z.int(), reason: z.string(), at: Moment });
 
+const Layer = { hits: z.int(), misses: z.int(), hit_rate: z.number().min(0).max(1) };
+
 export const Health = z.strictObject({
   status: z.enum(['ok', 'degraded']),
   environment: z.string(),
   postgres: z.enum(['reachable', 'unreachable']),
+  feature_cache: z
+    .strictObject({
+      memory: z.strictObject(Layer).optional(),
+      redis: z
+        .strictObject({
+          state: z.enum(['connected', 'away']),
+          ...Layer,
+          failures: z
+            .int()
+            .meta({ description: 'Times that it could not be used, or not in time; the answer came from Postgres' }),
+          refused: z.int().meta({ description: 'Values that nobody of us wrote; ignored' }),
+        })
+        .optional(),
+    })
+    .optional()
+    .meta({
+      description: 'Reads of online features since the start: memory, then Redis where there is one, then Postgres',
+    }),
   prediction_log: z
     .strictObject({ waiting: z.int(), written: z.int(), dropped: z.int() })
     .optional()

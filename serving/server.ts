@@ -11,6 +11,7 @@ import { PostgresPredictionLog } from '../adapters/postgres/prediction-log.ts';
 import { PostgresPublishedReports } from '../adapters/postgres/published-reports.ts';
 import { PostgresRegistry } from '../adapters/postgres/registry.ts';
 import { PostgresSignatures } from '../adapters/postgres/signatures.ts';
+import { RedisTexts } from '../adapters/redis/shared-texts.ts';
 import { KeyFolder } from '../adapters/signing/key-folder.ts';
 import type { UseCase } from '../core/use-case.ts';
 import type { Environment } from '../environments/environment.ts';
@@ -29,6 +30,7 @@ import { watchDelay } from './overload.ts';
 import type { ServedModel } from './ports.ts';
 import { FeatureCache } from './scoring/feature-cache.ts';
 import { PredictionLog } from './scoring/prediction-log.ts';
+import { SharedFeatures } from './scoring/shared-features.ts';
 import { publishedSource, registrySource } from './sources.ts';
 import { tracedStages } from './tracing.ts';
 
@@ -51,7 +53,7 @@ export const startApi = async (environment: Environment): Promise<RunningApi> =>
   const { postgres, keys, name, api } = environment;
   const log = pino({ name: 'serving', level: 'info' });
   const tools = openTools(environment, log);
-  const { pool, logPool, keeper, features, predictions } = tools;
+  const { pool, logPool, keeper, features, predictions, texts } = tools;
   const delay = watchDelay();
   const app = await buildApp(depsOf(environment, tools, delay, log));
   await keeper.start();
@@ -70,13 +72,15 @@ export const startApi = async (environment: Environment): Promise<RunningApi> =>
       await silence();
       await keeper.stop();
       await predictions.stop();
+      texts?.close();
       await Promise.all([pool.end(), logPool.end()]);
     },
   };
 };
 
 /** What lives as long as the API: connections, the champions in memory, the memory of features, the log of answers. */
-const openTools = ({ postgres, schema, artifacts: folder, keys, name }: Environment, log: Logger) => {
+const openTools = (environment: Environment, log: Logger) => {
+  const { postgres, schema, artifacts: folder, keys, name } = environment;
   const waits = { statementMs: STATEMENT_MS, answerMs: STATEMENT_MS + 500, connectMs: STATEMENT_MS };
   const pool = openPool(postgres, { max: POOL_SIZE, schema, ...waits });
   // Of their own: what is noted of answers must not wait for requests, nor they for it.
@@ -92,6 +96,7 @@ const openTools = ({ postgres, schema, artifacts: folder, keys, name }: Environm
     open: (bytes) => openOnnx(bytes, { threads: 1 }),
   });
   const online = new PostgresOnlineStore(pool);
+  const { texts, shared } = openShared(environment, online, log);
   return {
     pool,
     logPool,
@@ -99,22 +104,35 @@ const openTools = ({ postgres, schema, artifacts: folder, keys, name }: Environm
     models,
     online,
     keeper: new ModelKeeper({ models, source, log, now: Date.now }),
-    features: new FeatureCache({ store: online, now: Date.now }),
+    features: new FeatureCache({ store: shared ?? online, now: Date.now }),
+    texts,
+    shared,
     predictions: new PredictionLog({ sink: new PostgresPredictionLog(logPool), log }),
   };
+};
+
+/** The layer that the processes of an environment share, where a Redis is given. */
+const openShared = ({ redis, name }: Environment, store: PostgresOnlineStore, log: Logger) => {
+  if (redis === undefined) return {};
+  const { host, port } = redis;
+  const texts = new RedisTexts(redis, (error) =>
+    log.warn({ reason: error.message, host, port }, 'Redis does not answer; features are read without it'),
+  );
+  return { texts, shared: new SharedFeatures({ environment: name, store, texts, now: Date.now }) };
 };
 
 type Tools = ReturnType<typeof openTools>;
 
 const depsOf = (environment: Environment, tools: Tools, delay: Delay, log: Logger): AppDeps => {
-  const { pool, online, artifacts, models, keeper, features, predictions } = tools;
+  const { pool, online, artifacts, models, keeper, features, shared, predictions } = tools;
   const { name, api, telemetry } = environment;
   const traced = telemetry.otlp !== undefined;
+  const caches = { cache: () => features.cacheStats(), ...(shared && { shared: () => shared.stats() }) };
   const metrics = apiMetrics({
     environment: name,
     models: () => keeper.states(),
     pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
-    cache: () => features.cacheStats(),
+    ...caches,
     log: () => predictions.counts(),
   });
   const folds = useCases.flatMap((useCase) => useCase.folds ?? []);
@@ -124,6 +142,7 @@ const depsOf = (environment: Environment, tools: Tools, delay: Delay, log: Logge
     keeper,
     online,
     features,
+    caches,
     predictions,
     records: new PostgresPredictionLog(pool),
     featureStore: postgresFeatureStore(new PostgresFeatureRegistry(pool), online, folds),

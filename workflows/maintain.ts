@@ -1,4 +1,4 @@
-// The lake's upkeep: few files instead of many, no snapshot that nothing needs, no file that no snapshot knows.
+// The lake's upkeep: few files instead of many, no snapshot that nothing needs, no file that no snapshot knows, no token that expired.
 import * as wf from '@temporalio/workflow';
 import type { Deleted, Expired, MaintainInput, MaintainSummary } from '../core/maintenance.ts';
 import { attributes } from './names.ts';
@@ -9,7 +9,7 @@ import { type StageBoard, stageBoard } from './stage-board.ts';
 export async function maintain(input: MaintainInput): Promise<MaintainSummary> {
   const [quick, heavy] = [light(input ?? {}), compute(input ?? {})];
   const plan = await quick.planMaintenance.executeWithOptions({ summary: 'fix the moments' }, [input ?? {}]);
-  const board = stageBoard('the lake', ['merge', 'expire', 'clean up', 'scratch']);
+  const board = stageBoard('the lake', ['merge', 'expire', 'clean up', 'scratch', 'tokens']);
   if (plan.dryRun) board.headline('**the lake**, as it would be done');
 
   const merge = () => heavy.mergeFiles.executeWithOptions({ summary: 'merge small files' }, [plan]);
@@ -22,7 +22,11 @@ export async function maintain(input: MaintainInput): Promise<MaintainSummary> {
     quick.clearScratch.executeWithOptions({ summary: 'clear scratch' }, [plan]),
   );
 
-  const result = { dryRun: plan.dryRun, merged, expired, cleaned, scratch };
+  const purge = () => quick.purgeTokens.executeWithOptions({ summary: 'delete expired tokens' }, [plan]);
+  // Histories from before there was this step go on without it.
+  const tokens = wf.patched('purge tokens') ? await board.run('tokens', purge, (count) => `${count} expired`) : 0;
+
+  const result = { dryRun: plan.dryRun, merged, expired, cleaned, scratch, tokens };
   await quick.recordUpkeep.executeWithOptions({ summary: 'account for it' }, [{ kind: 'maintain', result }]);
   wf.upsertSearchAttributes([{ key: attributes.outcome, value: 'completed' }]);
   return result;

@@ -165,6 +165,14 @@ export class PostgresRefreshTokens {
       return { next, keyId, roles };
     });
   }
+
+  /** Deletes those that expired, whole families at a time: a family has one end. Returns how many; `dryRun` only counts. */
+  async purge(dryRun: boolean): Promise<number> {
+    const from = 'from refresh_tokens where expires_at <= clock_timestamp()';
+    if (!dryRun) return (await this.pool.query(`delete ${from}`)).rowCount ?? 0;
+    const { rows } = await this.pool.query<{ count: number }>(`select count(*)::integer as count ${from}`);
+    return rows[0]?.count ?? 0;
+  }
 }
 
 const newToken = (): string => randomBytes(32).toString('base64url');

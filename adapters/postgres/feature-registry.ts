@@ -43,12 +43,12 @@ export class PostgresFeatureRegistry {
     this.pool = pool;
   }
 
-  /** Records that a version of a view is online; it is the newest now. */
+  /** Records that a version of a view is online; it is the newest now, and its TTL is what is said now. */
   async record({ view, version, useCase, table, entity, features, owner, ttlDays }: NewViewVersion): Promise<void> {
     await this.pool.query(
       `insert into feature_views (view, version, use_case, table_name, entity, features, owner, ttl_days)
        values ($1, $2, $3, $4, $5, $6, $7, $8)
-       on conflict (view, version) do update set materialized_at = clock_timestamp()`,
+       on conflict (view, version) do update set materialized_at = clock_timestamp(), ttl_days = excluded.ttl_days`,
       [view, version, useCase, table, entity, JSON.stringify(features), owner, ttlDays],
     );
   }

@@ -12,6 +12,12 @@ export interface OnlineRow {
   readonly knownAt: string;
 }
 
+/** A row as it is read. */
+export interface ReadRow extends OnlineRow {
+  /** True: the view has moved on by more than its TTL since the moment the features describe; they speak for nobody any more. */
+  readonly expired?: true | undefined;
+}
+
 /** A row as it is written. */
 export interface WrittenRow extends OnlineRow {
   /** Up to when its writer knew every fact, ISO 8601 with zone; without one, `knownAt`. */
@@ -51,6 +57,8 @@ const UPSERT = `
   on conflict (view, entity) do update
     set "values" = excluded."values", event_time = excluded.event_time, known_at = excluded.known_at, horizon = excluded.horizon
     where (${NEW}) > (${OLD}) or ((${NEW}) = (${OLD}) and excluded."values" <> old."values")`;
+const CHANGE = `
+  with changed as (${UPSERT} returning event_time) select count(*)::integer as rows, max(event_time) as newest from changed`;
 
 /** Channel on which servers hear that rows of a view changed; the payload names the view. */
 export const FEATURES_CHANNEL = 'perennial_features';
@@ -62,16 +70,32 @@ const MARK = `
     set last_entity = excluded.last_entity, rows_done = excluded.rows_done, finished = excluded.finished
     where old.rows_done <= excluded.rows_done and not old.finished`;
 
+// Of a view that is folded from a stream the caller knows the TTL; of others it stands with their version.
+const TTL = `coalesce($3::integer, (select ttl_days from feature_views where table_name || '@' || version = $1))`;
 const READ = {
   name: 'online-read',
-  text: 'select entity, "values", event_time, known_at from online_features where view = $1 and entity = any($2::text[])',
+  text: `
+    select entity, "values", event_time, known_at,
+      coalesce(event_time < (select newest - make_interval(hours => 24 * ${TTL}) from online_generations where view = $1), false) as expired
+    from online_features where view = $1 and entity = any($2::text[])`,
 };
+
+// A promotion moves a revision, which only ever grows: whatever was read before it counts no more either.
+const GENERATION = {
+  name: 'online-generation',
+  text: `select generation || '.' || (select coalesce(sum(revision), 0) from aliases) as generation
+    from online_generations where view = $1`,
+};
+const RENEW = `
+  insert into online_generations as old (view, newest) values ($1, $2) on conflict (view) do update
+    set generation = excluded.generation, newest = greatest(old.newest, excluded.newest)`;
 
 interface StoredRow {
   readonly entity: string;
   readonly values: Record<string, FeatureValue>;
   readonly event_time: Date;
   readonly known_at: Date;
+  readonly expired: boolean;
 }
 
 /** Reads and writes online features; the pool's search_path names the environment's schema. Errors are node-postgres's own. */
@@ -90,25 +114,41 @@ export class PostgresOnlineStore {
   /** The same for a JSON array of rows: an engine that writes JSON by itself spares us a million small objects. */
   upsertJson(view: string, rows: string, progress?: BatchProgress): Promise<number> {
     return inTransaction(this.pool, async (client) => {
-      const changed = await upsert(client, view, rows);
+      const changed = await upsert(client, view, rows, true);
       if (progress) await mark(client, view, progress);
       return changed;
     });
   }
 
-  /** Upserts rows that did not come from the lake, and tells servers of it if anything changed. Returns the rows that changed. */
-  push(view: string, rows: readonly WrittenRow[]): Promise<number> {
+  /**
+   * Upserts rows that did not come from the lake, and tells servers of it if anything changed. Returns the rows that changed.
+   * `moves`: the view's time goes on with them, as it does where nothing else writes it; else one entity's row ages no other.
+   */
+  push(view: string, rows: readonly WrittenRow[], { moves = false } = {}): Promise<number> {
     return inTransaction(this.pool, async (client) => {
-      const changed = await upsert(client, view, JSON.stringify(rows));
+      const changed = await upsert(client, view, JSON.stringify(rows), moves);
       if (changed > 0) await client.query(ANNOUNCE, [FEATURES_CHANNEL, view]);
       return changed;
     });
   }
 
-  /** The newest features of the entities that are known; the others are absent from the map. One query. */
-  async read(view: string, entities: readonly string[]): Promise<ReadonlyMap<string, OnlineRow>> {
-    const { rows } = await this.pool.query<StoredRow>({ ...READ, values: [view, entities] });
+  /**
+   * The newest features of the entities that are known; the others are absent from the map. One query. A row is expired once the newest
+   * moment that was materialised of its view lies more than the view's TTL after its own: data are as old as what came after them, so a
+   * lake of years ago serves as it did then. `ttlDays`: of a view without a version.
+   */
+  async read(view: string, entities: readonly string[], ttlDays?: number): Promise<ReadonlyMap<string, ReadRow>> {
+    const { rows } = await this.pool.query<StoredRow>({ ...READ, values: [view, entities, ttlDays ?? null] });
     return new Map(rows.map((row) => [row.entity, toOnlineRow(row)]));
+  }
+
+  /**
+   * Names what the view's rows and the champions are now; undefined for a view that nobody wrote yet. Rows that are read after it was
+   * told are as new as it is, or newer.
+   */
+  async generation(view: string): Promise<string | undefined> {
+    const { rows } = await this.pool.query<{ generation: string }>({ ...GENERATION, values: [view] });
+    return rows[0]?.generation;
   }
 
   /** Up to when the writers of these entities' rows knew every fact. */
@@ -159,15 +199,21 @@ export class PostgresOnlineStore {
   }
 }
 
-const upsert = async (client: PoolClient, view: string, rows: string): Promise<number> =>
-  (await client.query(UPSERT, [view, rows])).rowCount ?? 0;
+// The last of its locks: two writers of a view wait for each other here no longer than a commit takes.
+const upsert = async (client: PoolClient, view: string, rows: string, moves: boolean): Promise<number> => {
+  const changed = await client.query<{ rows: number; newest: Date | null }>(CHANGE, [view, rows]);
+  const { rows: count, newest } = changed.rows[0] ?? { rows: 0, newest: null };
+  if (count > 0) await client.query(RENEW, [view, moves ? newest : null]);
+  return count;
+};
 
 const mark = (client: PoolClient, view: string, { runKey, lastEntity, rowsDone, finished }: BatchProgress) =>
   client.query(MARK, [view, runKey, lastEntity, rowsDone, finished]);
 
-const toOnlineRow = ({ entity, values, event_time, known_at }: StoredRow): OnlineRow => ({
+const toOnlineRow = ({ entity, values, event_time, known_at, expired }: StoredRow): ReadRow => ({
   entity,
   values,
   eventTime: event_time.toISOString(),
   knownAt: known_at.toISOString(),
+  ...(expired && { expired }),
 });

@@ -2,7 +2,13 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import pc from 'picocolors';
-import { historicalFeatures, loadAsked, wantedOf, writeFeatures } from '../../activities/feature-history.ts';
+import {
+  AS_IF_KNOWN,
+  historicalFeatures,
+  loadAsked,
+  wantedOf,
+  writeFeatures,
+} from '../../activities/feature-history.ts';
 import { FolderArtifacts } from '../../adapters/artifacts/folder.ts';
 import { loadPackage } from '../../adapters/artifacts/model-package.ts';
 import { DuckDb } from '../../adapters/duckdb/session.ts';
@@ -45,7 +51,10 @@ export const register = (program: Command): void => {
     .requiredOption('--features <list>', 'view:feature,… or view:*')
     .requiredOption('--out <file>', 'Parquet to write: the rows in their order, with their features')
     .option('--timestamp <column>', 'column of the moments', 'event_timestamp')
-    .option('--as-if-known', 'for imported history: take every row for known at its own moment, corrections and all')
+    .option(
+      '--as-if-known',
+      'for history imported in one go: known_at := event_time; the set is then no proof against leakage, and says so',
+    )
     .option('--at <snapshot>', 'count nothing that the lake took in after this snapshot', Number)
     .action((_: unknown, command: Command) => get(command.optsWithGlobals<Common & GetOptions>()));
   common(features.command('select'))
@@ -117,12 +126,20 @@ const get = async (options: Common & GetOptions): Promise<void> => {
     undefined,
     async (lake) => {
       const tables = (await catalogueViews(lake.db)).filter(({ kind }) => kind === 'table').map(({ view }) => view);
-      return writeFeatures(lake.db, await historicalFeatures(lake, given, wantedOf(tables, references), bounds), to);
+      return writeFeatures(
+        lake.db,
+        await historicalFeatures(lake, given, wantedOf(tables, references), bounds),
+        to,
+        bounds,
+      );
     },
     options.as,
     { prepare, writes: [to] },
   );
-  options.json ? json({ rows, out: to }) : console.log(`${pc.bold(to)}: ${count(rows)} rows`);
+  const { asIfKnown } = bounds;
+  if (asIfKnown) console.error(pc.yellow(`Warning: ${AS_IF_KNOWN}.`));
+  if (options.json) return json({ rows, out: to, as_if_known: asIfKnown, ...(asIfKnown && { warning: AS_IF_KNOWN }) });
+  console.log(`${pc.bold(to)}: ${count(rows)} rows`);
 };
 
 const select = async (name: string, options: Common): Promise<void> => {

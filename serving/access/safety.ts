@@ -18,7 +18,7 @@ export const requireSafe = (environment: Environment): void => {
   });
 };
 
-export const faultsOf = ({ name, api, accounts, postgres }: Environment): readonly Fault[] => {
+export const faultsOf = ({ name, api, accounts, postgres, redis }: Environment): readonly Fault[] => {
   if (name === 'dev') return [];
   const faults: Fault[] = [];
   if (api.anonymousRoles.length > 0) {
@@ -41,8 +41,23 @@ export const faultsOf = ({ name, api, accounts, postgres }: Environment): readon
     if (why === undefined) continue;
     const ours = account === 'owner' ? 'POSTGRES_PASSWORD' : `POSTGRES_PASSWORD_${account.toUpperCase()}`;
     const setting = account === 'owner' && postgres.external ? 'DATABASE_URL' : `PERENNIAL_${ours}`;
-    faults.push({ setting, why: `the password ${why}`, mend: 'Make one with `openssl rand -hex 24`' });
+    faults.push({ setting, why: `the password ${why}`, mend: MAKE_ONE });
   }
+  return redis === undefined ? faults : [...faults, ...redisFaults(redis)];
+};
+
+const MAKE_ONE = 'Make one with `openssl rand -hex 24`';
+
+/** Who writes there decides what models see: on another host than this one it asks for a password, and the way there is closed. */
+const redisFaults = ({ host, tls, user, password }: NonNullable<Environment['redis']>): readonly Fault[] => {
+  const setting = 'PERENNIAL_REDIS_URL';
+  const faults: Fault[] = [];
+  if (!isLoopback(host) && !tls) {
+    faults.push({ setting, why: `features would cross to ${host} in clear text`, mend: 'Begin it with rediss://' });
+  }
+  const needless = password === '' && isLoopback(host);
+  const why = password === '' ? 'is missing' : weakness(password, user === '' ? 'default' : user);
+  if (!needless && why !== undefined) faults.push({ setting, why: `the password ${why}`, mend: MAKE_ONE });
   return faults;
 };
 

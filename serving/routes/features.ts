@@ -5,7 +5,7 @@ import { PerennialError } from '../../core/errors.ts';
 import { checkPush, checkText } from '../../core/feature-push.ts';
 import type { AppDeps } from '../app.ts';
 import type { FeatureStore } from '../feature-store.ts';
-import { Entity, jsonSchema, problems, STORABLE } from '../schemas.ts';
+import { Entity, EXPIRED, jsonSchema, problems, STORABLE } from '../schemas.ts';
 
 const View = z
   .string()
@@ -36,6 +36,10 @@ const Known = z.strictObject({
   values: Values,
   event_time: z.iso.datetime().meta({ description: 'The moment the values describe' }),
   known_at: z.iso.datetime().meta({ description: 'When the newest fact behind them was ingested' }),
+  expired: z
+    .literal(true)
+    .optional()
+    .meta({ description: `${EXPIRED}. Predictions take the entity for unknown` }),
 });
 
 type PushBody = z.infer<typeof PushBody>;
@@ -78,7 +82,7 @@ const known = async (store: FeatureStore, asked: string, entity: string): Promis
   const found = await store.read(view, entity);
   if (!found)
     throw new PerennialError('UNKNOWN_NAME', 'Nothing is known of this entity', { field: 'entity', value: entity });
-  const { values, eventTime, knownAt } = found;
+  const { values, eventTime, knownAt, expired } = found;
   return {
     view: view.view,
     version: view.version,
@@ -86,6 +90,7 @@ const known = async (store: FeatureStore, asked: string, entity: string): Promis
     values: { ...values },
     event_time: eventTime,
     known_at: knownAt,
+    ...(expired && { expired }),
   };
 };
 

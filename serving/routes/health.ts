@@ -6,7 +6,10 @@ import { type Health, Health as HealthSchema, jsonSchema } from '../schemas.ts';
 
 const PROBE_MS = 1_000;
 
-export const healthRoute = (app: FastifyInstance, { environment, keeper, online, predictions }: AppDeps): void => {
+export const healthRoute = (
+  app: FastifyInstance,
+  { environment, keeper, online, caches, predictions }: AppDeps,
+): void => {
   const schema = { summary: 'Liveness, and what is loaded', response: { 200: jsonSchema(HealthSchema) } };
   app.get('/health', { config: { policy: 'health' }, schema }, async (): Promise<Health> => {
     const reachable = await Promise.race([online.reachable(), noAfter(PROBE_MS)]);
@@ -17,10 +20,29 @@ export const healthRoute = (app: FastifyInstance, { environment, keeper, online,
       status: well ? 'ok' : 'degraded',
       environment,
       postgres: reachable ? 'reachable' : 'unreachable',
+      ...(caches && { feature_cache: cacheOf(caches) }),
       ...(predictions && { prediction_log: predictions.counts() }),
       models: models.map(stateOf),
     };
   });
+};
+
+/** Redis is no part of being well: without it everything is answered. */
+const cacheOf = ({ cache, shared }: NonNullable<AppDeps['caches']>): Health['feature_cache'] => {
+  const [memory, redis] = [cache?.(), shared?.()];
+  return {
+    ...(memory && { memory: { hits: memory.hits, misses: memory.misses, hit_rate: memory.hitRate } }),
+    ...(redis && {
+      redis: {
+        state: redis.connected ? 'connected' : 'away',
+        hits: redis.hits,
+        misses: redis.misses,
+        hit_rate: redis.hitRate,
+        failures: redis.failures,
+        refused: redis.refused,
+      },
+    }),
+  };
 };
 
 const stateOf = ({ name, loaded, refused, trouble }: ModelState): Health['models'][number] => ({

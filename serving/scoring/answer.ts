@@ -46,11 +46,17 @@ export const answerOne = async (
 };
 
 /** Exactly the features of the model's input, in its order. */
-const seen = ({ signature, population }: LoadedModel, { found }: FeatureReading, entity: string): FeatureValues => {
-  const values = found.get(entity)?.values ?? population;
+const seen = ({ signature, population }: LoadedModel, reading: FeatureReading, entity: string): FeatureValues => {
+  const values = knownOf(reading, entity)?.values ?? population;
   const row: Record<string, FeatureValues[string]> = {};
   for (const { name } of signature.features) row[name] = values[name] ?? null;
   return row;
+};
+
+/** What is known of an entity, and has not expired. */
+const knownOf = ({ found }: FeatureReading, entity: string) => {
+  const row = found.get(entity);
+  return row?.expired ? undefined : row;
 };
 
 /** What a model answered, if it is a probability. @throws PerennialError LAW_BROKEN naming the model. */
@@ -71,7 +77,7 @@ interface Given {
 }
 
 const predictionOf = ({ name, champion, reading, entity, row, probability, servedAt }: Given): Prediction => {
-  const known = reading.found.get(entity);
+  const known = knownOf(reading, entity);
   const stale = reading.stale.has(entity);
   return {
     prediction_id: randomUUID(),
@@ -83,6 +89,7 @@ const predictionOf = ({ name, champion, reading, entity, row, probability, serve
     feature_time: known?.eventTime ?? null,
     known_at: known?.knownAt ?? null,
     cold_start: known === undefined,
+    ...(reading.found.get(entity)?.expired && { expired: true }),
     stale,
     ...(stale && { stale_reason: STALE }),
     served_at: servedAt,

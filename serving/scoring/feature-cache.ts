@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { PerennialError } from '../../core/errors.ts';
 import { inTime } from '../in-time.ts';
 import type { OnlineFeatures, OnlineStore } from '../ports.ts';
+import type { SharedStats } from './shared-features.ts';
 
 export interface FeatureReading {
   /** Entities that are known; the others are absent. */
@@ -23,12 +24,19 @@ export interface CacheStats {
   readonly hitRate: number;
 }
 
+export interface CacheReadings {
+  readonly cache?: () => CacheStats;
+  /** Of the layer that processes share; absent where there is none. */
+  readonly shared?: () => SharedStats;
+}
+
 export interface FeatureReader {
   read(view: string, entities: readonly string[]): Promise<FeatureReading>;
 }
 
 export interface FeatureCacheOptions {
-  readonly store: Pick<OnlineStore, 'read'>;
+  /** `forget`: it has a memory of its own, which hears of it too. */
+  readonly store: Pick<OnlineStore, 'read'> & { forget?(view?: string): void };
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly maxEntries?: number;
@@ -106,6 +114,7 @@ export class FeatureCache implements FeatureReader {
   forget(view?: string): void {
     if (view === undefined) this.everything += 1;
     else this.epochs.set(view, (this.epochs.get(view) ?? 0) + 1);
+    this.options.store.forget?.(view);
   }
 
   cacheStats(): CacheStats {

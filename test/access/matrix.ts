@@ -29,12 +29,13 @@ export const tables = {
     upkeep_events        si----       ------           ------        si----     si----  ------
     feature_views        siu---       s-----           ------        siu---     siu---  ------
     online_features      siur--       ------           ------        siur--     siur--  ------
+    online_generations   siu---       ------           ------        siu---     siu---  ------
     online_watermarks    siur--       ------           ------        siur--     siur--  ------
     predictions          siu-d-       ------           ------        siu-d-     siu-d-  ------
     prediction_flushes   si--d-       ------           ------        si--d-     si--d-  ------
     published_reports    siur--       ------           ------        siur--     siur--  ------
     api_keys             siu---       ------           ------        siu---     siu---  ------
-    refresh_tokens       siu---       ------           ------        siu---     siu---  ------
+    refresh_tokens       siu-d-       ------           ------        siu-d-     siu-d-  ------
     issued_tokens        si----       ------           ------        si----     si----  ------
     rate_limits          siurd-       ------           ------        siurd-     siurd-  ------
     audit_log            s-----       ------           ------        s-----     s-----  ------
@@ -60,12 +61,13 @@ export const tables = {
     upkeep_events        ------       si----           ------        s-----     si----  ------
     feature_views        ------       siu---           s-----        s-----     siu---  ------
     online_features      ------       siur--           ------        s-----     siur--  ------
+    online_generations   ------       siu---           ------        s-----     siu---  ------
     online_watermarks    ------       siur--           ------        s-----     siur--  ------
     predictions          ------       siu-d-           ------        s-----     siu-d-  ------
     prediction_flushes   ------       si--d-           ------        s-----     si--d-  ------
     published_reports    ------       siur--           ------        s-----     siur--  ------
     api_keys             ------       siu---           ------        ------     siu---  ------
-    refresh_tokens       ------       siu---           ------        ------     siu---  ------
+    refresh_tokens       ------       siu-d-           ------        ------     siu-d-  ------
     issued_tokens        ------       si----           ------        s-----     si----  ------
     rate_limits          ------       siurd-           ------        ------     siurd-  ------
     audit_log            ------       s-----           ------        s-----     s-----  ------
@@ -91,12 +93,13 @@ export const tables = {
     upkeep_events        ------       ------           si----        ------     s-----  ------
     feature_views        ------       ------           siu---        s-----     s-----  ------
     online_features      ------       ------           siur--        ------     s-----  ------
+    online_generations   ------       ------           siu---        ------     s-----  ------
     online_watermarks    ------       ------           siur--        ------     s-----  ------
     predictions          ------       ------           siu-d-        ------     s-----  ------
     prediction_flushes   ------       ------           si--d-        ------     s-----  ------
     published_reports    ------       ------           siur--        ------     s-----  ------
     api_keys             ------       ------           siu---        ------     ------  ------
-    refresh_tokens       ------       ------           siu---        ------     ------  ------
+    refresh_tokens       ------       ------           siu-d-        ------     ------  ------
     issued_tokens        ------       ------           si----        ------     s-----  ------
     rate_limits          ------       ------           siurd-        ------     ------  ------
     audit_log            ------       ------           s-----        ------     s-----  ------

@@ -95,6 +95,7 @@ describe('docker-compose.yml', () => {
     const secret = given.filter(([name, value]) => /PASSWORD|PWD/.test(name) || /perennial\w*:/.test(value));
     expect(secret.length).toBeGreaterThanOrEqual(10);
     for (const [, value] of secret) expect(value).toMatch(/\$\{POSTGRES_PASSWORD\w*:\?/);
+    expect(service('api').environment.PERENNIAL_REDIS_URL).toMatch(/^\$\{PERENNIAL_REDIS_URL:-\}$/);
   });
 
   it('tells the program its services’ passwords, and the owner’s to the set-up alone', () => {

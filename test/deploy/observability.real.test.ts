@@ -24,7 +24,12 @@ let told: { readonly api: string; readonly worker: string };
 beforeAll(async () => {
   collector = await startCollector();
   const [port = 0] = await freePorts(1);
-  const settings = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, PERENNIAL_PORT_WORKER_METRICS: port };
+  const settings = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    PERENNIAL_PORT_WORKER_METRICS: port,
+    // Nobody answers there: what is told of it is told all the same.
+    PERENNIAL_REDIS_URL: 'redis://127.0.0.1:1',
+  };
   stack = await startTestStack(['postgres', 'temporal', 'api'], settings);
   const { environment } = stack;
   const env = childVariables(settingsOf(environment));

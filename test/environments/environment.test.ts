@@ -103,6 +103,8 @@ describe('loadEnvironment', () => {
     [{ PERENNIAL_MLFLOW_DATABASE: 'a"; drop' }, 'PERENNIAL_MLFLOW_DATABASE'],
     [{ PERENNIAL_PROT_API: 1 }, 'PERENNIAL_PROT_API'],
     [{ PERENNIAL_ACCOUNTS: 'dev_service,root' }, 'PERENNIAL_ACCOUNTS'],
+    [{ PERENNIAL_REDIS_URL: 'http://r:1' }, 'PERENNIAL_REDIS_URL'],
+    [{ PERENNIAL_REDIS_URL: 'redis://r:1/features' }, 'PERENNIAL_REDIS_URL'],
   ])('refuses %o and names the setting', (wrong, field) => {
     expect(() => load('dev', wrong)).toThrow(
       expect.objectContaining({ code: 'INVALID_INPUT', message: expect.stringContaining(field) }),
@@ -111,6 +113,7 @@ describe('loadEnvironment', () => {
 
   it('never repeats a refused address that may hold a password', () => {
     expect(() => load('dev', { DATABASE_URL: 'mysql://me:hush@db/lake' })).toThrow(/^(?!.*hush)/);
+    expect(() => load('dev', { PERENNIAL_REDIS_URL: 'redis://:hush@r/x' })).toThrow(/^(?!.*hush)/);
   });
 
   it('refuses another name, and the names that objects are born with', () => {
@@ -118,6 +121,24 @@ describe('loadEnvironment', () => {
       expect(() => load(name)).toThrow(expect.objectContaining({ code: 'UNKNOWN_NAME' }));
     }
   });
+});
+
+describe('a Redis that is given', () => {
+  it.each([
+    ['redis://r', { host: 'r', port: 6379, tls: false, user: '', password: '', database: 0 }],
+    [
+      'rediss://u%40x:p%2Fs@r.example:1/3',
+      { host: 'r.example', port: 1, tls: true, user: 'u@x', password: 'p/s', database: 3 },
+    ],
+    ['redis://:hush@[::1]:7/', { host: '::1', port: 7, tls: false, user: '', password: 'hush', database: 0 }],
+  ])('%s is understood, and told whole to a process of our own alone', (address, place) => {
+    const environment = load('dev', { PERENNIAL_REDIS_URL: address });
+    expect(environment.redis).toEqual(place);
+    expect(load('dev', settingsOf(environment)).redis).toEqual(place);
+    expect(JSON.stringify(environment.settings)).not.toContain('REDIS');
+  });
+
+  it('is not there where nobody gave it', () => expect(load().redis).toBeUndefined());
 });
 
 describe('environmentsIn', () => {
@@ -232,6 +253,7 @@ describe('settingsOf', () => {
         PERENNIAL_LAKE_PATH: fc.constantFrom('/lakes', 's3://bucket/lakes'),
         PERENNIAL_DUCKDB_THREADS: fc.integer({ min: 1, max: 64 }),
         PERENNIAL_CRASH_FOLDER: fc.constant('/crash'),
+        PERENNIAL_REDIS_URL: text.map((password) => `rediss://u:${encodeURIComponent(password)}@r:1/2`),
         DATABASE_URL: text.map((password) => postgresUrl({ host: 'h', port: 1, user: 'u@x', password, database: 'd' })),
         TEMPORAL_ADDRESS: fc.constant('t:1'),
         TEMPORAL_UI_URL: fc.constant('http://ui:1'),

@@ -2,6 +2,7 @@
 // agree key by key, whatever was pushed, taken back or rolled back in between.
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type HistoryBounds,
@@ -26,6 +27,7 @@ import { canonicalJson } from '../../core/commit.ts';
 import { onlineName } from '../../core/feature-version.ts';
 import { literal } from '../../core/sql.ts';
 import { useCaseNamed } from '../../core/use-case.ts';
+import { childVariables, settingsOf } from '../../environments/environment.ts';
 import { useCases } from '../../models/index.ts';
 import type { TestLake } from '../support/lake.ts';
 import { generateWorld } from '../support/product.ts';
@@ -143,9 +145,34 @@ describe('a reader', () => {
       return historicalFile(lake, { artifacts, useCases, stage }, request);
     });
     expect(made.rows).toBe(4);
+    expect(made).not.toHaveProperty('warning');
     const rows = async (from: string) => withLake(({ lake }) => lake.db.rows(`from read_parquet(${literal(from)})`));
     writeFileSync(file, await artifacts.get(made.features.sha256));
     expect(await rows(file)).toEqual(await rows(path.join(home, 'asked.parquet')));
+  });
+
+  it('is warned where history was taken for known: in words, in JSON, and in the file itself', async () => {
+    const { environment } = stack;
+    const env = childVariables(settingsOf(environment));
+    const get = async (...more: string[]) => {
+      const out = path.join(environment.home, `got${more.length}.parquet`);
+      const asks = ['features', 'get', '--entities', entities(), '--features', 'customer_daily:spend', '--out', out];
+      const words = ['cli/perennial.mjs', ...asks, '--json', ...more];
+      const { stdout, stderr } = await execa('node', words, { cwd: environment.root, env, extendEnv: false });
+      const facts = await withLake(({ lake }) =>
+        lake.db.rows(
+          `select decode(key) as key from parquet_kv_metadata(${literal(out)}) where decode(key) like 'perennial%'`,
+        ),
+      );
+      return { told: JSON.parse(stdout), stderr, facts: facts.map(({ key }) => String(key)).sort() };
+    };
+    const strict = await get();
+    expect([strict.told.as_if_known, strict.told.warning, strict.facts]).toEqual([false, undefined, []]);
+    expect(strict.stderr).not.toMatch(/Warning/);
+    const loose = await get('--as-if-known');
+    expect(loose.told).toMatchObject({ rows: 4, as_if_known: true, warning: expect.stringMatching(/leakage/) });
+    expect(loose.stderr).toMatch(/Warning: known_at was taken for event_time/);
+    expect(loose.facts).toEqual(['perennial_as_if_known', 'perennial_warning']);
   });
 
   it('sees what the catalogue says, and a proposal with reasons', async () => {

@@ -25,7 +25,7 @@ const version = {
 };
 
 const appOver = async (down = false) => {
-  const rows = new Map<string, WrittenRow>();
+  const rows = new Map<string, WrittenRow & { readonly expired?: true }>();
   const store = postgresFeatureStore(
     { versions: async (view) => (view === version.view ? [version] : []) },
     {
@@ -61,6 +61,21 @@ const appOver = async (down = false) => {
 };
 
 const row = { entity: '7', event_time: '2025-05-02T09:59:00Z', values: { spend: 12.5, brand: null } };
+
+it('what expired is told as expired, with what it was', async () => {
+  const { app, rows } = await appOver();
+  const told = async () => (await app.inject(`/features/customer_daily/7`)).json();
+  const held = {
+    entity: '7',
+    values: row.values,
+    eventTime: '2025-01-01T00:00:00.000Z',
+    knownAt: '2025-01-01T00:00:00.000Z',
+  };
+  rows.set(`features.customer_daily@${VERSION}/7`, held);
+  expect(await told()).not.toHaveProperty('expired');
+  rows.set(`features.customer_daily@${VERSION}/7`, { ...held, expired: true });
+  expect(await told()).toMatchObject({ values: row.values, expired: true });
+});
 
 describe('push', () => {
   it('takes rows of a view, known from now on, and tells them', async () => {

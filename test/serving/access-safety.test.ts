@@ -22,6 +22,10 @@ describe('an API outside dev', () => {
     ['DATABASE_URL', { DATABASE_URL: 'postgresql://perennial:postgres@db.example/perennial' }],
     ['PERENNIAL_POSTGRES_PASSWORD_PROD_SERVICE', { PERENNIAL_POSTGRES_PASSWORD_PROD_SERVICE: 'changeme-please-now' }],
     ['PERENNIAL_POSTGRES_PASSWORD', { PERENNIAL_POSTGRES_PASSWORD: 'short' }],
+    ['PERENNIAL_REDIS_URL', { PERENNIAL_REDIS_URL: 'rediss://redis.example' }],
+    ['PERENNIAL_REDIS_URL', { PERENNIAL_REDIS_URL: `redis://:${GOOD}@redis.example` }],
+    ['PERENNIAL_REDIS_URL', { PERENNIAL_REDIS_URL: 'rediss://:changeme-please-now@redis.example' }],
+    ['PERENNIAL_REDIS_URL', { PERENNIAL_REDIS_URL: 'redis://:short@127.0.0.1' }],
   ])('does not start with %s of %j', (setting, settings) => {
     for (const name of ['staging', 'prod'] as const) {
       expect(faultsOf(load(name, settings)).map((fault) => fault.setting)).toContain(setting);
@@ -38,6 +42,10 @@ describe('an API outside dev', () => {
     { PERENNIAL_API_HOST: '0.0.0.0', PERENNIAL_API_BEHIND_PROXY: 'yes' },
     { PERENNIAL_API_HOST: '0.0.0.0', PERENNIAL_API_TLS_CERTIFICATE: 'c.pem', PERENNIAL_API_TLS_KEY: 'k.pem' },
     { PERENNIAL_API_CORS_ORIGINS: 'https://shop.example, http://localhost:3000' },
+    { PERENNIAL_REDIS_URL: `rediss://:${GOOD}@redis.example` },
+    { PERENNIAL_REDIS_URL: 'redis://127.0.0.1:6379' },
+    { PERENNIAL_REDIS_URL: 'redis://[::1]' },
+    { PERENNIAL_REDIS_URL: `redis://:${GOOD}@localhost` },
   ])('starts with %j', (settings) => {
     expect(faultsOf(load('prod', settings))).toEqual([]);
   });
@@ -47,9 +55,10 @@ describe('an API outside dev', () => {
       PERENNIAL_ANONYMOUS_ROLES: 'admin',
       PERENNIAL_API_HOST: '0.0.0.0',
       PERENNIAL_POSTGRES_PASSWORD_ADMIN: 'hunter2',
+      PERENNIAL_REDIS_URL: 'redis://:hunter2@redis.example',
     };
     const told = () => requireSafe(load('prod', settings));
-    expect(told).toThrow(/ANONYMOUS_ROLES.*API_HOST.*PASSWORD_ADMIN/);
+    expect(told).toThrow(/ANONYMOUS_ROLES.*API_HOST.*PASSWORD_ADMIN.*REDIS_URL.*REDIS_URL/);
     expect(told).not.toThrow(/hunter2/);
   });
 });

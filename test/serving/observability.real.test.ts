@@ -8,12 +8,14 @@ import { type Collector, startCollector } from '../support/collector.ts';
 import { fakeApp } from './fakes.ts';
 
 const watched = async (more: Parameters<typeof fakeApp>[0] = {}) => {
-  const readings = { hits: 3, misses: 1, size: 2 };
+  const readings = { hits: 3, misses: 1, size: 2, stale: 0, hitRate: 0.75 };
+  const shared = { hits: 1, misses: 2, failures: 3, refused: 4, hitRate: 1 / 3, connected: true };
   const metrics: ApiMetrics = apiMetrics({
     environment: 'dev',
     models: () => made.keeper.states(),
     pool: () => ({ total: 4, idle: 3, waiting: 0 }),
     cache: () => readings,
+    shared: () => shared,
     log: () => ({ waiting: 5, written: 7, dropped: 1 }),
   });
   const made = await fakeApp({ metrics, inStage: metrics.inStage, ...more });
@@ -75,7 +77,10 @@ describe('/metrics', () => {
     await scrape();
     Object.assign(readings, { hits: 10 });
     const found = await scrape();
-    expect(found.get('perennial_cache_requests_total{result="hit"}')).toBe(10);
+    expect(found.get('perennial_cache_requests_total{layer="memory",result="hit"}')).toBe(10);
+    expect(found.get('perennial_cache_requests_total{layer="redis",result="miss"}')).toBe(2);
+    expect(found.get('perennial_redis_trouble_total{reason="refused"}')).toBe(4);
+    expect(found.get('perennial_redis_connected{}')).toBe(1);
     expect(found.get('perennial_prediction_log_total{result="dropped"}')).toBe(1);
     expect(found.get('perennial_postgres_connections{state="idle"}')).toBe(3);
   });

@@ -28,6 +28,7 @@ export const testEnvironment = async (settings: GivenSettings = {}): Promise<Env
     MLFLOW_TRACKING_URI: '',
     PERENNIAL_LAKE_PATH: '',
     PERENNIAL_ACCOUNTS: '',
+    PERENNIAL_REDIS_URL: '',
     // Tests at two in the morning are tests like others.
     PERENNIAL_SCHEDULES: 'paused',
     // What is tested elsewhere must not stand in the way here.

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PostgresApiKeys } from '../../adapters/postgres/api-keys.ts';
 import { PostgresDataTags } from '../../adapters/postgres/data-tags.ts';
 import type { Pin } from '../../core/commit.ts';
 import type { MaintainSummary } from '../../core/maintenance.ts';
@@ -41,6 +42,7 @@ beforeAll(async () => {
   await grow('head', 'events-2019-08-0*.csv');
   heads = await shop.digests();
   files = plantFiles();
+  await plantToken();
   workers = await startWorkers(environment);
   careful = await workers.run<MaintainSummary>('maintain', { expireAfterDays: 0, mergeFrom: 2 });
   thorough = await workers.run<MaintainSummary>('maintain', { expireAfterDays: 0, deleteAfterHours: 0 });
@@ -86,6 +88,18 @@ const plantFiles = () => {
     liveScratch: place(path.join(stage, 'train', 'live', 'matrix.bin'), false),
   };
 };
+
+/** A refresh token whose time is over. */
+const plantToken = () =>
+  withPool(stack.environment, async (pool) => {
+    const asked = { environment: 'dev', name: 'shop', roles: ['viewer'], days: 1, by: 'test' } as const;
+    const { key } = await new PostgresApiKeys(pool).create(asked);
+    await pool.query(
+      `insert into refresh_tokens (sha256, family, key_id, roles, expires_at)
+       values (repeat('a', 64), gen_random_uuid(), $1, '{viewer}', clock_timestamp() - interval '1 day')`,
+      [key.id],
+    );
+  });
 
 const digestAt = (snapshot: number) => shop.withLake(({ lake }) => lake.digest(FACTS as TableName, snapshot));
 
@@ -152,6 +166,10 @@ describe('upkeep', () => {
       );
       expect(onDisk.length).toBe(rows[0].n);
     });
+  });
+
+  it('deletes refresh tokens that expired', () => {
+    expect([careful.tokens, thorough.tokens]).toEqual([1, 0]);
   });
 
   it('tells what it did, once', async () => {

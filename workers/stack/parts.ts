@@ -163,13 +163,15 @@ const mlflowPart = ({ mlflow, ports, home, venv }: Environment): Part => {
   };
 };
 
-// Told the passwords of the services it hosts, and no others: least of all the owner's.
+const WORKER = 'workers/main.ts';
+
+// Told the passwords of the services it hosts, and no others: least of all the owner's. Redis is the API's business alone.
 const nodeLaunch = (environment: Environment, served: readonly Environment[], entry: string): Launch => ({
   file: process.execPath,
   args: nodeArguments(entry, namesOf(served)),
   variables: childVariables(
     settingsOf(
-      environment,
+      entry === WORKER ? { ...environment, redis: undefined } : environment,
       served.map(({ name }) => serviceOf(name)),
     ),
   ),
@@ -194,7 +196,7 @@ const workerPart = (environment: Environment, served: readonly Environment[]): P
   stopMs: 45_000,
   stopSignal: 'SIGTERM',
   prepare: nothing,
-  launch: async () => nodeLaunch(environment, served, 'workers/main.ts'),
+  launch: async () => nodeLaunch(environment, served, WORKER),
   // A worker has no port: it says `ready` to its parent, or has simply lived for a while.
   probe: async ({ saidReady, ageMs }) => {
     if (saidReady || ageMs > 20_000) return `node ${process.versions.node}`;

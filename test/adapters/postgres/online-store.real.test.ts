@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import type { Pool } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PostgresFeatureRegistry } from '../../../adapters/postgres/feature-registry.ts';
 import { listen } from '../../../adapters/postgres/listen.ts';
 import { type OnlineRow, PostgresOnlineStore, type WrittenRow } from '../../../adapters/postgres/online-store.ts';
 import { openPool } from '../../../adapters/postgres/pool.ts';
@@ -61,6 +62,62 @@ describe('PostgresOnlineStore', () => {
     await store.upsertBatch('features.other', [row('d', 1, 1, 9)]);
     expect((await store.read(VIEW, ['d', 'e'])).size).toBe(0);
     expect(await store.reachable()).toBe(true);
+  });
+
+  describe('the TTL of a view', () => {
+    const [version, table] = ['0123456789ab', 'features.timed'];
+    const name = `${table}@${version}`;
+    const record = (ttlDays: number | null) =>
+      new PostgresFeatureRegistry(pool).record({
+        ...{ view: 'timed', version, useCase: 'shop', table, entity: 'user_id', features: [], owner: null, ttlDays },
+      });
+    const expired = async (of = name, ttlDays?: number) =>
+      [...(await store.read(of, ['old', 'young', 'pushed'], ttlDays)).values()]
+        .filter((found) => found.expired)
+        .map(({ entity }) => entity);
+
+    it('counts from the newest moment that was materialised, whatever the clock says', async () => {
+      await record(7);
+      // Years before the clock of this machine, and nothing has expired.
+      await store.upsertBatch(name, [row('old', 1, 1, 1), row('young', 1, 1, 1)]);
+      expect(await expired()).toEqual([]);
+      await store.upsertBatch(name, [row('young', 8, 8, 2)]);
+      expect(await expired()).toEqual([]);
+      const before = await store.generation(name);
+      await store.upsertBatch(name, [
+        { ...row('young', 8, 8, 3), eventTime: new Date(Date.parse(day(8)) + 1).toISOString() },
+      ]);
+      expect(await expired()).toEqual(['old']);
+      // Copies outside Postgres know it too: the generation moved with the view's time.
+      expect(await store.generation(name)).not.toBe(before);
+      const { values, expired: said } = (await store.read(name, ['old'])).get('old') ?? {};
+      expect([values?.spend, said]).toEqual([1, true]);
+    });
+
+    it('is renewed for an entity by a push, which ages no other entity', async () => {
+      await store.push(name, [row('pushed', 5_000, 5_000, 1)]);
+      expect(await expired()).toEqual(['old']);
+      await store.push(name, [row('old', 2, 2, 1)]);
+      expect(await expired()).toEqual([]);
+    });
+
+    it('is what the newest materialisation says, and none without one', async () => {
+      await store.upsertBatch(name, [row('young', 30, 30, 1)]);
+      expect(await expired()).toEqual(['old']);
+      await record(60);
+      expect(await expired()).toEqual([]);
+      await record(null);
+      expect(await expired()).toEqual([]);
+      expect(await expired(name, 7)).toEqual(['old']);
+    });
+
+    it('of a fold counts from the newest push', async () => {
+      const fold = 'streams.timed';
+      await store.push(fold, [row('old', 1, 1, 1)], { moves: true });
+      expect(await expired(fold, 7)).toEqual([]);
+      await store.push(fold, [row('young', 9, 9, 1)], { moves: true });
+      expect([await expired(fold, 7), await expired(fold, 8), await expired(fold)]).toEqual([['old'], [], []]);
+    });
   });
 
   it('moves the watermark with its rows or not at all, and never back', async () => {

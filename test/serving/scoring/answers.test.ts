@@ -1,12 +1,42 @@
 // Answers over HTTP beyond the single prediction: batches, reasons, the log, stale features, the Open Inference Protocol.
 import { describe, expect, it } from 'vitest';
 import type { LoggedPrediction } from '../../../core/prediction-log.ts';
-import type { FeatureValues } from '../../../serving/ports.ts';
+import type { FeatureValues, OnlineFeatures } from '../../../serving/ports.ts';
 import { FeatureCache } from '../../../serving/scoring/feature-cache.ts';
 import { loggedPrediction } from '../../support/predictions.ts';
 import { fakeApp, fakeModel, known, NOW } from '../fakes.ts';
 
 const post = (url: string, payload: object) => ({ method: 'POST' as const, url, payload });
+
+it('features that expired are none: the population answers, and why is said', async () => {
+  const online = {
+    read: async () =>
+      new Map([
+        ['123', { ...known, expired: true as const }],
+        ['124', known],
+      ]),
+    reachable: async () => true,
+  };
+  const { app, log } = await loggedApp(online);
+  const [old, young, nobody] = (await app.inject(post('/predict/batch', { user_ids: ['123', '124', 'x'] }))).json()
+    .predictions;
+  expect(old).toMatchObject({ cold_start: true, expired: true, feature_time: null, known_at: null });
+  expect([old.features, old.probability]).toEqual([nobody.features, nobody.probability]);
+  for (const other of [young, nobody]) expect(other).not.toHaveProperty('expired');
+  expect([young.cold_start, young.features.recency_days]).toEqual([false, known.values.recency_days]);
+  expect(young.features).not.toEqual(old.features);
+  expect(log.map(({ coldStart }) => coldStart)).toEqual([true, false, true]);
+});
+
+/** An app over these features, and what it notes of its answers. */
+const loggedApp = async (online: {
+  read: () => Promise<Map<string, OnlineFeatures>>;
+  reachable: () => Promise<boolean>;
+}) => {
+  const log: LoggedPrediction[] = [];
+  const counts = () => ({ waiting: 0, written: log.length, dropped: 0 });
+  return { ...(await fakeApp({ online, predictions: { add: (one) => void log.push(one), counts } })), log };
+};
 
 describe('batches', () => {
   it('answer in the order of the entities, from one query and one run of the model', async () => {
