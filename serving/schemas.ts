@@ -27,6 +27,7 @@ export const ExplainBody = PredictBody.omit({ explain: true });
 export const BatchBody = z.strictObject({
   model: ModelName.optional(),
   user_ids: z.array(Entity).min(1).max(1_000).meta({ description: 'Answered in this order' }),
+  explain: Explain.optional().meta({ description: 'With the contribution of each feature; for 100 entities at most' }),
 });
 export const ExplainQuery = z.strictObject({ explain: z.enum(['true', 'false']).optional() });
 export const PredictPath = z.strictObject({ model: ModelName, entity: Entity });

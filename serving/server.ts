@@ -27,6 +27,7 @@ import { ModelKeeper } from './keeper.ts';
 import { apiMetrics } from './metrics.ts';
 import { watchDelay } from './overload.ts';
 import type { ServedModel } from './ports.ts';
+import { Explainer } from './scoring/explainer.ts';
 import { FeatureCache } from './scoring/feature-cache.ts';
 import { PredictionLog } from './scoring/prediction-log.ts';
 import { publishedSource, registrySource } from './sources.ts';
@@ -51,7 +52,7 @@ export const startApi = async (environment: Environment): Promise<RunningApi> =>
   const { postgres, keys, name, api } = environment;
   const log = pino({ name: 'serving', level: 'info' });
   const tools = openTools(environment, log);
-  const { pool, logPool, keeper, features, predictions } = tools;
+  const { pool, logPool, keeper, features, predictions, explainer } = tools;
   const delay = watchDelay();
   const app = await buildApp(depsOf(environment, tools, delay, log));
   await keeper.start();
@@ -69,6 +70,7 @@ export const startApi = async (environment: Environment): Promise<RunningApi> =>
       await stopAnchor();
       await silence();
       await keeper.stop();
+      await explainer.close();
       await predictions.stop();
       await Promise.all([pool.end(), logPool.end()]);
     },
@@ -83,6 +85,7 @@ const openTools = ({ postgres, schema, artifacts: folder, keys, name }: Environm
   const logPool = openPool(postgres, { ...waits, max: 1, schema, statementMs: LOG_MS, answerMs: LOG_MS + 500 });
   const artifacts = new FolderArtifacts(folder);
   const models = servedModels(useCases);
+  const explainer = new Explainer();
   const source = registrySource({
     environment: name,
     registry: new PostgresRegistry(pool),
@@ -90,6 +93,7 @@ const openTools = ({ postgres, schema, artifacts: folder, keys, name }: Environm
     keys: new KeyFolder(keys, name),
     artifacts,
     open: (bytes) => openOnnx(bytes, { threads: 1 }),
+    explainer,
   });
   const online = new PostgresOnlineStore(pool);
   return {
@@ -98,6 +102,7 @@ const openTools = ({ postgres, schema, artifacts: folder, keys, name }: Environm
     artifacts,
     models,
     online,
+    explainer,
     keeper: new ModelKeeper({ models, source, log, now: Date.now }),
     features: new FeatureCache({ store: online, now: Date.now }),
     predictions: new PredictionLog({ sink: new PostgresPredictionLog(logPool), log }),

@@ -24,6 +24,7 @@ export const answer = (deps: AnswerDeps, { model: name, entities, explain }: Ask
     const reading = await inStage('retrieve', name, () => features.read(model.view, entities));
     const rows = inStage('features', name, () => entities.map((entity) => seen(model, reading, entity)));
     const probabilities = await inStage('infer', name, () => model.scoreMany(rows));
+    const reasons = explain ? await inStage('explain', name, () => reasonsOf(model, rows)) : [];
     const servedAt = new Date(now()).toISOString();
     return entities.map((entity, i) => {
       const row = rows[i] ?? {};
@@ -31,7 +32,8 @@ export const answer = (deps: AnswerDeps, { model: name, entities, explain }: Ask
       const given = { name, champion, model, reading, entity, row, probability, servedAt };
       const prediction = predictionOf(given);
       record(deps, given, prediction);
-      return explain ? { ...prediction, reasons: reasonsOf(model, row) } : prediction;
+      const why = reasons[i];
+      return why ? { ...prediction, reasons: why } : prediction;
     });
   });
 
@@ -115,17 +117,20 @@ const record = (
   });
 };
 
-/** The largest first. */
-const reasonsOf = (model: LoadedModel, row: FeatureValues): NonNullable<Prediction['reasons']> => {
+/** Of each row, the largest first. */
+const reasonsOf = async (
+  model: LoadedModel,
+  rows: readonly FeatureValues[],
+): Promise<readonly NonNullable<Prediction['reasons']>[]> => {
   if (!model.explain) throw unexplained('model', model.scorer);
-  const { expected, raw, contributions } = model.explain(row);
-  return {
+  const found = await model.explain(rows);
+  return found.map(({ expected, raw, contributions }, i) => ({
     expected_value: expected,
     raw_score: raw,
     contributions: contributions
-      .map(([feature, contribution]) => ({ feature, value: row[feature] ?? null, contribution }))
+      .map(([feature, contribution]) => ({ feature, value: rows[i]?.[feature] ?? null, contribution }))
       .sort((a, b) => Math.abs(b.contribution) - Math.abs(a.contribution)),
-  };
+  }));
 };
 
 const unexplained = (name: string, scorer: string): PerennialError =>
