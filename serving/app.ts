@@ -19,7 +19,9 @@ import { modelsRoute } from './routes/models.ts';
 import { pageRoutes } from './routes/pages.ts';
 import { predictRoutes } from './routes/predict.ts';
 import { type PredictionRecords, predictionsRoute } from './routes/predictions.ts';
+import { topRoute } from './routes/top.ts';
 import type { FeatureReader } from './scoring/feature-cache.ts';
+import type { PrecomputedAnswers } from './scoring/precomputed.ts';
 import type { PredictionLog } from './scoring/prediction-log.ts';
 import type { InStage } from './stages.ts';
 import { traceRequests } from './tracing.ts';
@@ -32,6 +34,8 @@ export interface AppDeps {
   readonly online: OnlineStore;
   /** Reads the online store through a memory; without one, each request reads it. */
   readonly features?: FeatureReader;
+  /** Answers that scoring made ahead; without them, all are computed. */
+  readonly precomputed?: PrecomputedAnswers;
   /** Where answers are noted; without one, they are not. */
   readonly predictions?: Pick<PredictionLog, 'add' | 'counts'>;
   /** Where they are looked up again. */
@@ -101,6 +105,7 @@ export const buildApp = async (deps: AppDeps): Promise<FastifyInstance> => {
     healthRoute(routes, deps);
     modelsRoute(routes, deps);
     predictRoutes(routes, deps);
+    if (deps.precomputed) topRoute(routes, deps);
     batchRoute(routes, deps);
     if (deps.records) predictionsRoute(routes, deps.records);
     explainRoute(routes, deps);

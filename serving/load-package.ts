@@ -3,7 +3,9 @@ import type { ArtifactStore } from '../core/artifact.ts';
 import { sha256 } from '../core/commit.ts';
 import { PerennialError } from '../core/errors.ts';
 import { onlineName } from '../core/feature-version.ts';
+import { inputVector } from '../core/learning/input-vector.ts';
 import { calibrated } from '../core/learning/platt.ts';
+import { openTrees } from '../core/learning/tried-trees.ts';
 import {
   type Manifest,
   type PackageFile,
@@ -13,9 +15,7 @@ import {
 } from '../core/model-package.ts';
 import type { FeatureValues, LoadedModel } from './ports.ts';
 import type { Explainer } from './scoring/explainer.ts';
-import { inputVector } from './scoring/input-vector.ts';
 import { scoringOf } from './scoring/model.ts';
-import { openTrees } from './scoring/trees.ts';
 
 /** A session over verified ONNX bytes. */
 export interface Session {

@@ -7,6 +7,7 @@ import { PostgresAudit } from '../adapters/postgres/audit.ts';
 import { PostgresFeatureRegistry } from '../adapters/postgres/feature-registry.ts';
 import { PostgresOnlineStore } from '../adapters/postgres/online-store.ts';
 import { openPool } from '../adapters/postgres/pool.ts';
+import { PostgresPrecomputed } from '../adapters/postgres/precomputed.ts';
 import { PostgresPredictionLog } from '../adapters/postgres/prediction-log.ts';
 import { PostgresPublishedReports } from '../adapters/postgres/published-reports.ts';
 import { PostgresRegistry } from '../adapters/postgres/registry.ts';
@@ -130,6 +131,7 @@ const depsOf = (environment: Environment, tools: Tools, delay: Delay, log: Logge
     online,
     features,
     predictions,
+    precomputed: new PostgresPrecomputed(pool),
     records: new PostgresPredictionLog(pool),
     featureStore: postgresFeatureStore(new PostgresFeatureRegistry(pool), online, folds),
     access: accessOf(environment, pool, log),

@@ -44,6 +44,8 @@ export const tableRules: Readonly<Record<string, TableRule>> = {
   feature_views: { kind: 'registry', write: 'select, insert, update (materialized_at)' },
   online_features: { kind: 'data', write: 'select, insert, update' },
   online_watermarks: { kind: 'data', write: 'select, insert, update' },
+  precomputed_sets: { kind: 'data', write: 'select, insert, delete' },
+  precomputed_answers: { kind: 'data', write: 'select, insert, update' },
   predictions: { kind: 'data', write: 'select, insert, update (batch), delete' },
   prediction_flushes: { kind: 'data', write: 'select, insert, delete' },
   published_reports: { kind: 'data', write: 'select, insert, update' },

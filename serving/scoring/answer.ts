@@ -6,6 +6,7 @@ import type { Champion, FeatureValues, LoadedModel } from '../ports.ts';
 import type { Prediction } from '../schemas.ts';
 import { unwatched } from '../stages.ts';
 import { type FeatureReading, withoutCache } from './feature-cache.ts';
+import { precomputedFor } from './precomputed.ts';
 
 export interface Asked {
   readonly model: string;
@@ -14,7 +15,10 @@ export interface Asked {
   readonly explain: boolean;
 }
 
-export type AnswerDeps = Pick<AppDeps, 'keeper' | 'online' | 'features' | 'predictions' | 'now' | 'inStage'>;
+export type AnswerDeps = Pick<
+  AppDeps,
+  'keeper' | 'online' | 'features' | 'predictions' | 'precomputed' | 'now' | 'inStage'
+>;
 
 /** One answer for each entity, in their order: one read, one run of the model. */
 export const answer = (deps: AnswerDeps, { model: name, entities, explain }: Asked): Promise<Prediction[]> =>
@@ -31,17 +35,30 @@ export const answer = (deps: AnswerDeps, { model: name, entities, explain }: Ask
       const probability = checked(name, probabilities[i]);
       const given = { name, champion, model, reading, entity, row, probability, servedAt };
       const prediction = predictionOf(given);
-      record(deps, given, prediction);
+      record(deps, { name, champion, view: model.view }, prediction);
       const why = reasons[i];
       return why ? { ...prediction, reasons: why } : prediction;
     });
   });
 
+export interface AskedOne extends Omit<Asked, 'entities'> {
+  readonly entity: string;
+  /** Looked up rather than computed, where that is as good; reasons are always computed. */
+  readonly precomputed?: boolean;
+}
+
 /** The answer for one entity. */
 export const answerOne = async (
   deps: AnswerDeps,
-  { entity, ...asked }: Omit<Asked, 'entities'> & { readonly entity: string },
+  { entity, precomputed = false, ...asked }: AskedOne,
 ): Promise<Prediction> => {
+  const found = asked.explain
+    ? undefined
+    : await precomputedFor(deps, { model: asked.model, entity, asked: precomputed });
+  if (found) {
+    record(deps, { name: asked.model, ...found }, found.prediction);
+    return found.prediction;
+  }
   const [prediction] = await answer(deps, { ...asked, entities: [entity] });
   if (prediction) return prediction;
   throw new Error('One entity has one answer');
@@ -81,6 +98,8 @@ const predictionOf = ({ name, champion, reading, entity, row, probability, serve
     model: name,
     version: champion.version,
     probability,
+    source: 'computed',
+    scored_at: servedAt,
     features: row,
     feature_time: known?.eventTime ?? null,
     known_at: known?.knownAt ?? null,
@@ -95,7 +114,7 @@ const STALE = 'The online store does not answer: these features were read from i
 
 const record = (
   { keeper, predictions }: AnswerDeps,
-  { name, champion, model }: Given,
+  { name, champion, view }: Pick<Given, 'name' | 'champion'> & { readonly view: string },
   prediction: Prediction,
 ): void => {
   if (!predictions) return;
@@ -106,7 +125,7 @@ const record = (
     model: name,
     version: champion.version,
     packageSha256: champion.packageSha256,
-    view: model.view,
+    view,
     entity: prediction.entity,
     probability: prediction.probability,
     features: prediction.features,

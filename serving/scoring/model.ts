@@ -1,11 +1,10 @@
 // A verified model as serving asks it: a few rows by its trees, many by ONNX Runtime, the reasons by SHAP.
-import { calibrated } from '../../core/learning/platt.ts';
+import type { InputVector } from '../../core/learning/input-vector.ts';
 import { rawScore } from '../../core/learning/tree-model.ts';
+import { type Trees, walkedScore } from '../../core/learning/tried-trees.ts';
 import type { Signature } from '../../core/model-package.ts';
 import type { FeatureValues, LoadedModel, Reasons } from '../ports.ts';
 import type { OpenExplainer } from './explainer.ts';
-import type { InputVector } from './input-vector.ts';
-import type { Trees } from './trees.ts';
 
 /** The part of an ONNX session that scores. */
 export interface Probabilities {
@@ -34,7 +33,7 @@ export const scoringOf = (
     return { scorer: `onnx (${trees.why})`, score, scoreMany };
   }
   const { model } = trees;
-  const walked = (values: FeatureValues) => calibrated(signature.calibration, rawScore(model, vector.row(values)));
+  const walked = walkedScore(signature, vector, model);
   return {
     scorer: 'trees',
     scoreMany: async (rows) => (rows.length <= FEW ? Float64Array.from(rows, walked) : scoreMany(rows)),

@@ -30,6 +30,8 @@ export const tables = {
     feature_views        siu---       s-----           ------        siu---     siu---  ------
     online_features      siur--       ------           ------        siur--     siur--  ------
     online_watermarks    siur--       ------           ------        siur--     siur--  ------
+    precomputed_sets     si--d-       ------           ------        si--d-     si--d-  ------
+    precomputed_answers  siur--       ------           ------        siur--     siur--  ------
     predictions          siu-d-       ------           ------        siu-d-     siu-d-  ------
     prediction_flushes   si--d-       ------           ------        si--d-     si--d-  ------
     published_reports    siur--       ------           ------        siur--     siur--  ------
@@ -61,6 +63,8 @@ export const tables = {
     feature_views        ------       siu---           s-----        s-----     siu---  ------
     online_features      ------       siur--           ------        s-----     siur--  ------
     online_watermarks    ------       siur--           ------        s-----     siur--  ------
+    precomputed_sets     ------       si--d-           ------        s-----     si--d-  ------
+    precomputed_answers  ------       siur--           ------        s-----     siur--  ------
     predictions          ------       siu-d-           ------        s-----     siu-d-  ------
     prediction_flushes   ------       si--d-           ------        s-----     si--d-  ------
     published_reports    ------       siur--           ------        s-----     siur--  ------
@@ -92,6 +96,8 @@ export const tables = {
     feature_views        ------       ------           siu---        s-----     s-----  ------
     online_features      ------       ------           siur--        ------     s-----  ------
     online_watermarks    ------       ------           siur--        ------     s-----  ------
+    precomputed_sets     ------       ------           si--d-        ------     s-----  ------
+    precomputed_answers  ------       ------           siur--        ------     s-----  ------
     predictions          ------       ------           siu-d-        ------     s-----  ------
     prediction_flushes   ------       ------           si--d-        ------     s-----  ------
     published_reports    ------       ------           siur--        ------     s-----  ------

@@ -23,6 +23,7 @@ export const matrix = `
     GET  /:env/:useCase/:page                           -       yes     yes     yes      yes        yes       yes
     POST /predict                                       -       yes     -       yes      yes        -         yes
     GET  /predict/:model/:entity                        -       yes     -       yes      yes        -         yes
+    GET  /predict/:model/top                            -       yes     -       yes      yes        -         yes
     POST /v2/models/:model/infer                        -       yes     -       yes      yes        -         yes
     POST /v2/models/:model/versions/:version/infer      -       yes     -       yes      yes        -         yes
     POST /explain                                       -       yes     -       yes      yes        yes       yes

@@ -44,7 +44,7 @@ describe('the policies', () => {
   });
 
   it('are all in the list above', () => {
-    expect(Object.keys(apiPolicies)).toHaveLength(15);
+    expect(Object.keys(apiPolicies)).toHaveLength(16);
   });
 });
 
