@@ -14,6 +14,7 @@ import { explainRoute } from './routes/explain.ts';
 import { featureRoutes } from './routes/features.ts';
 import { healthRoute } from './routes/health.ts';
 import { inferRoutes } from './routes/infer.ts';
+import { type JobBoard, jobRoutes } from './routes/jobs.ts';
 import { countRequests, metricsRoute } from './routes/metrics.ts';
 import { modelsRoute } from './routes/models.ts';
 import { pageRoutes } from './routes/pages.ts';
@@ -36,6 +37,8 @@ export interface AppDeps {
   readonly features?: FeatureReader;
   /** Answers that scoring made ahead; without them, all are computed. */
   readonly precomputed?: PrecomputedAnswers;
+  /** Without one, nothing is scored in the background. */
+  readonly jobs?: JobBoard;
   /** Where answers are noted; without one, they are not. */
   readonly predictions?: Pick<PredictionLog, 'add' | 'counts'>;
   /** Where they are looked up again. */
@@ -108,6 +111,7 @@ export const buildApp = async (deps: AppDeps): Promise<FastifyInstance> => {
     if (deps.precomputed) topRoute(routes, deps);
     batchRoute(routes, deps);
     if (deps.records) predictionsRoute(routes, deps.records);
+    if (deps.jobs) jobRoutes(routes, deps.jobs, deps);
     explainRoute(routes, deps);
     inferRoutes(routes, deps);
     pageRoutes(routes, deps);

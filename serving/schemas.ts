@@ -191,7 +191,7 @@ const PROBLEM = { content: { 'application/problem+json': { schema: jsonSchema(Pr
 
 /** Problem documents for the given statuses, for a route's `response`. */
 export const problems = (
-  ...statuses: readonly (400 | 401 | 403 | 404 | 429 | 500 | 503)[]
+  ...statuses: readonly (400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503)[]
 ): Record<number, JsonSchema> =>
   Object.fromEntries(statuses.map((status) => [status, { description: 'Problem', ...PROBLEM }]));
 

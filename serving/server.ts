@@ -11,6 +11,7 @@ import { PostgresPrecomputed } from '../adapters/postgres/precomputed.ts';
 import { PostgresPredictionLog } from '../adapters/postgres/prediction-log.ts';
 import { PostgresPublishedReports } from '../adapters/postgres/published-reports.ts';
 import { PostgresRegistry } from '../adapters/postgres/registry.ts';
+import { PostgresScoreJobs } from '../adapters/postgres/score-jobs.ts';
 import { PostgresSignatures } from '../adapters/postgres/signatures.ts';
 import { KeyFolder } from '../adapters/signing/key-folder.ts';
 import type { UseCase } from '../core/use-case.ts';
@@ -24,6 +25,7 @@ import { accessOf } from './access/wire.ts';
 import { type AppDeps, buildApp } from './app.ts';
 import { hearChanges } from './changes.ts';
 import { postgresFeatureStore } from './feature-store.ts';
+import { JobRunner } from './jobs/runner.ts';
 import { ModelKeeper } from './keeper.ts';
 import { apiMetrics } from './metrics.ts';
 import { watchDelay } from './overload.ts';
@@ -53,11 +55,13 @@ export const startApi = async (environment: Environment): Promise<RunningApi> =>
   const { postgres, keys, name, api } = environment;
   const log = pino({ name: 'serving', level: 'info' });
   const tools = openTools(environment, log);
-  const { pool, logPool, keeper, features, predictions, explainer } = tools;
+  const { pool, logPool, jobPool, keeper, features, predictions, explainer, jobs } = tools;
   const delay = watchDelay();
-  const app = await buildApp(depsOf(environment, tools, delay, log));
+  const runner = new JobRunner({ ...jobs, keeper, log, delayMs: delay.delayMs });
+  const app = await buildApp(depsOf(environment, tools, { delay, runner, log }));
   await keeper.start();
   predictions.start();
+  runner.start();
   const stopAnchor = keepAnchor({ audit: new PostgresAudit(pool), anchor: anchorIn(keys, name), log, now: Date.now });
   const silence = hearChanges(postgres, { keeper, features, log });
   const url = await app.listen({ host: api.host, port: api.port });
@@ -67,13 +71,14 @@ export const startApi = async (environment: Environment): Promise<RunningApi> =>
     routes: app.guarded,
     close: async () => {
       await app.close();
+      await runner.stop();
       delay.close();
       await stopAnchor();
       await silence();
       await keeper.stop();
       await explainer.close();
       await predictions.stop();
-      await Promise.all([pool.end(), logPool.end()]);
+      await Promise.all([pool.end(), logPool.end(), jobPool.end()]);
     },
   };
 };
@@ -82,8 +87,9 @@ export const startApi = async (environment: Environment): Promise<RunningApi> =>
 const openTools = ({ postgres, schema, artifacts: folder, keys, name }: Environment, log: Logger) => {
   const waits = { statementMs: STATEMENT_MS, answerMs: STATEMENT_MS + 500, connectMs: STATEMENT_MS };
   const pool = openPool(postgres, { max: POOL_SIZE, schema, ...waits });
-  // Of their own: what is noted of answers must not wait for requests, nor they for it.
+  // Of their own: what is noted of answers, and scoring in the background, must not wait for requests, nor they for it.
   const logPool = openPool(postgres, { ...waits, max: 1, schema, statementMs: LOG_MS, answerMs: LOG_MS + 500 });
+  const jobPool = openPool(postgres, { ...waits, max: 2, schema, statementMs: LOG_MS, answerMs: LOG_MS + 500 });
   const artifacts = new FolderArtifacts(folder);
   const models = servedModels(useCases);
   const explainer = new Explainer();
@@ -100,6 +106,8 @@ const openTools = ({ postgres, schema, artifacts: folder, keys, name }: Environm
   return {
     pool,
     logPool,
+    jobPool,
+    jobs: { jobs: new PostgresScoreJobs(jobPool), online: new PostgresOnlineStore(jobPool) },
     artifacts,
     models,
     online,
@@ -112,7 +120,13 @@ const openTools = ({ postgres, schema, artifacts: folder, keys, name }: Environm
 
 type Tools = ReturnType<typeof openTools>;
 
-const depsOf = (environment: Environment, tools: Tools, delay: Delay, log: Logger): AppDeps => {
+interface Running {
+  readonly delay: Delay;
+  readonly runner: JobRunner;
+  readonly log: Logger;
+}
+
+const depsOf = (environment: Environment, tools: Tools, { delay, runner, log }: Running): AppDeps => {
   const { pool, online, artifacts, models, keeper, features, predictions } = tools;
   const { name, api, telemetry } = environment;
   const traced = telemetry.otlp !== undefined;
@@ -132,6 +146,7 @@ const depsOf = (environment: Environment, tools: Tools, delay: Delay, log: Logge
     features,
     predictions,
     precomputed: new PostgresPrecomputed(pool),
+    jobs: { jobs: tools.jobs.jobs, kick: () => runner.kick() },
     records: new PostgresPredictionLog(pool),
     featureStore: postgresFeatureStore(new PostgresFeatureRegistry(pool), online, folds),
     access: accessOf(environment, pool, log),

@@ -46,6 +46,8 @@ export const tableRules: Readonly<Record<string, TableRule>> = {
   online_watermarks: { kind: 'data', write: 'select, insert, update' },
   precomputed_sets: { kind: 'data', write: 'select, insert, delete' },
   precomputed_answers: { kind: 'data', write: 'select, insert, update' },
+  score_jobs: { kind: 'data', write: 'select, insert, update, delete' },
+  score_job_chunks: { kind: 'data', write: 'select, insert, update' },
   predictions: { kind: 'data', write: 'select, insert, update (batch), delete' },
   prediction_flushes: { kind: 'data', write: 'select, insert, delete' },
   published_reports: { kind: 'data', write: 'select, insert, update' },

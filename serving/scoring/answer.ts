@@ -65,7 +65,11 @@ export const answerOne = async (
 };
 
 /** Exactly the features of the model's input, in its order. */
-const seen = ({ signature, population }: LoadedModel, { found }: FeatureReading, entity: string): FeatureValues => {
+export const seen = (
+  { signature, population }: LoadedModel,
+  { found }: FeatureReading,
+  entity: string,
+): FeatureValues => {
   const values = found.get(entity)?.values ?? population;
   const row: Record<string, FeatureValues[string]> = {};
   for (const { name } of signature.features) row[name] = values[name] ?? null;

@@ -30,7 +30,11 @@ export const matrix = `
     GET  /predictions/:id                               -       yes     -       yes      yes        yes       yes
     GET  /features/:view/:entity                        -       yes     -       yes      yes        -         yes
     POST /features/:view/push                           -       yes     -       -        yes        -         yes
-    POST /predict/batch                                 -       yes     -       -        yes        -         yes`;
+    POST /predict/batch                                 -       yes     -       -        yes        -         yes
+    POST /jobs/score                                    -       yes     -       -        yes        -         yes
+    GET  /jobs/:id                                      -       yes     -       -        yes        -         yes
+    GET  /jobs/:id/results                              -       yes     -       -        yes        -         yes
+    DELETE /jobs/:id                                    -       yes     -       -        yes        -         yes`;
 
 export interface Cell {
   readonly method: string;
