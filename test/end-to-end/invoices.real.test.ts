@@ -119,6 +119,10 @@ describe('invoices', () => {
         return readFileSync(path.join(folder, file), 'utf8').split('\n')[line - 1];
       });
       expect(found.toSorted()).toEqual(newest.map(({ text }) => text).toSorted());
+      const { stdout: page } = await perennial('why', String(body.prediction_id), '--lines', '3');
+      const [first] = told.lines.newest;
+      expect(page).toContain(`${first.file}:${first.line} `);
+      expect(page).toContain('features.customer_daily at snapshot');
     },
   );
 });
