@@ -9,6 +9,7 @@ import { createJudgeActivities } from './judge.ts';
 import { createMaintainActivities } from './maintain.ts';
 import { createMaterializeActivities } from './materialize.ts';
 import { createPlanActivities } from './plan.ts';
+import { createPrecomputeActivities } from './precompute.ts';
 import { createPredictionActivities } from './predictions.ts';
 import { createPromotionActivities } from './promotion/index.ts';
 import { createReconcileActivities } from './reconcile/index.ts';
@@ -34,6 +35,7 @@ export const createRunActivities = (deps: Deps) => ({
   ...createRegistrationActivities(deps),
   ...createScoreActivities(deps),
   ...createMaterializeActivities(deps),
+  ...createPrecomputeActivities(deps),
   ...createReportActivities(deps),
 });
 

@@ -4,10 +4,12 @@ import { z } from 'zod';
 import { compressLikeOurs, LakeUpkeep } from '../adapters/ducklake/maintenance.ts';
 import { PostgresRefreshTokens } from '../adapters/postgres/api-keys.ts';
 import { PostgresDataTags } from '../adapters/postgres/data-tags.ts';
+import { PostgresPrecomputed } from '../adapters/postgres/precomputed.ts';
+import { PostgresScoreJobs } from '../adapters/postgres/score-jobs.ts';
 import { recordUpkeep, trainedVersions, type UpkeepAccount } from '../adapters/postgres/upkeep.ts';
 import { type OpenRun, oldestOpenRun } from '../adapters/temporal/open-runs.ts';
 import { PerennialError } from '../core/errors.ts';
-import type { Cleaned, Deleted, Expired, MaintainInput, Merged, SweepInput, UpkeepPlan } from '../core/maintenance.ts';
+import type { Cleaned, Cleared, Expired, MaintainInput, Merged, SweepInput, UpkeepPlan } from '../core/maintenance.ts';
 import { type LoggedCommit, type Protection, retain, withOrigins } from '../core/retention.ts';
 import type { Deps } from './deps.ts';
 import { framed } from './heartbeat.ts';
@@ -93,8 +95,13 @@ export const createMaintainActivities = (deps: Deps) => ({
       }),
     ),
 
-  clearScratch: ({ scratchBefore, dryRun }: UpkeepPlan): Promise<Deleted> =>
-    framed(deps.crash, () => clearFolder(deps.settings.stage, Date.parse(scratchBefore), dryRun)),
+  clearScratch: ({ scratchBefore, dryRun }: UpkeepPlan): Promise<Cleared> =>
+    framed(deps.crash, async () => {
+      const folders = await clearFolder(deps.settings.stage, Date.parse(scratchBefore), dryRun);
+      const superseded = await new PostgresPrecomputed(deps.pool).sweep(scratchBefore, dryRun);
+      const expired = await new PostgresScoreJobs(deps.pool).sweep(dryRun);
+      return { ...folders, rows: superseded + expired };
+    }),
 
   /** Refresh tokens that expired; returns how many. */
   purgeTokens: ({ dryRun }: UpkeepPlan): Promise<number> =>

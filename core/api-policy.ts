@@ -20,6 +20,7 @@ export const apiPolicies = {
   'models.read': READERS,
   'pages.read': READERS,
   predict: ASKERS,
+  'predict.top': ASKERS,
   explain: REVIEWERS,
   'features.read': ASKERS,
   'predictions.read': REVIEWERS,

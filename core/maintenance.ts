@@ -59,6 +59,11 @@ export interface Deleted {
   readonly bytes: number;
 }
 
+/** Scratch of steps, and in Postgres answers of versions that speak no more and of jobs that have expired. */
+export interface Cleared extends Deleted {
+  readonly rows: number;
+}
+
 export interface Cleaned {
   /** Files of expired snapshots and merged files. */
   readonly old: Deleted;

@@ -14,12 +14,15 @@ import { explainRoute } from './routes/explain.ts';
 import { featureRoutes } from './routes/features.ts';
 import { healthRoute } from './routes/health.ts';
 import { inferRoutes } from './routes/infer.ts';
+import { type JobBoard, jobRoutes } from './routes/jobs.ts';
 import { countRequests, metricsRoute } from './routes/metrics.ts';
 import { modelsRoute } from './routes/models.ts';
 import { pageRoutes } from './routes/pages.ts';
 import { predictRoutes } from './routes/predict.ts';
 import { type PredictionRecords, predictionsRoute } from './routes/predictions.ts';
+import { topRoute } from './routes/top.ts';
 import type { CacheReadings, FeatureReader } from './scoring/feature-cache.ts';
+import type { PrecomputedAnswers } from './scoring/precomputed.ts';
 import type { PredictionLog } from './scoring/prediction-log.ts';
 import type { InStage } from './stages.ts';
 import { traceRequests } from './tracing.ts';
@@ -34,6 +37,10 @@ export interface AppDeps {
   readonly features?: FeatureReader;
   /** What the layers before the online store did so far. */
   readonly caches?: CacheReadings;
+  /** Answers that scoring made ahead; without them, all are computed. */
+  readonly precomputed?: PrecomputedAnswers;
+  /** Without one, nothing is scored in the background. */
+  readonly jobs?: JobBoard;
   /** Where answers are noted; without one, they are not. */
   readonly predictions?: Pick<PredictionLog, 'add' | 'counts'>;
   /** Where they are looked up again. */
@@ -103,8 +110,10 @@ export const buildApp = async (deps: AppDeps): Promise<FastifyInstance> => {
     healthRoute(routes, deps);
     modelsRoute(routes, deps);
     predictRoutes(routes, deps);
+    if (deps.precomputed) topRoute(routes, deps);
     batchRoute(routes, deps);
     if (deps.records) predictionsRoute(routes, deps.records);
+    if (deps.jobs) jobRoutes(routes, deps.jobs, deps);
     explainRoute(routes, deps);
     inferRoutes(routes, deps);
     pageRoutes(routes, deps);

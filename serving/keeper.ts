@@ -38,7 +38,15 @@ interface Held extends Champion {
 interface Slot {
   readonly served: ServedModel;
   held: Held | undefined;
-  refused: (Refusal & { readonly packageSha256: string; readonly tries: number; readonly again: number }) | undefined;
+  refused:
+    | (Refusal & {
+        readonly packageSha256: string;
+        readonly tries: number;
+        readonly again: number;
+        /** Nobody of standing vouches for it. */
+        readonly untrusted: boolean;
+      })
+    | undefined;
   trouble: string | undefined;
   busy: Promise<void> | undefined;
 }
@@ -102,6 +110,13 @@ export class ModelKeeper {
     return this.slot(name).served;
   }
 
+  /** Whose answers may be told, were they made elsewhere: the loaded version or, where none is, a champion that is trusted and broken. */
+  standing(name: string): { readonly speaker?: Champion; readonly why?: string } {
+    const { held, refused } = this.slot(name);
+    if (held) return { speaker: held };
+    return refused && !refused.untrusted ? { speaker: refused, why: refused.reason } : {};
+  }
+
   states(): readonly (ModelState & { readonly model?: LoadedModel })[] {
     return [...this.slots.values()].map(({ served, held, refused, trouble }) => ({
       ...served,
@@ -140,17 +155,18 @@ export class ModelKeeper {
     }
   }
 
-  /** A model whose key was revoked while it answered answers no more. */
+  /** A model whose key was revoked while it answered, or while answers made ahead spoke for it, answers no more. */
   private async dropUntrusted(slot: Slot): Promise<void> {
-    const { held, served } = slot;
-    if (!held) return;
+    const { held, refused, served } = slot;
+    const speaker = held ?? (refused?.untrusted ? undefined : refused);
+    if (!speaker) return;
     try {
-      await this.options.source.trusted(served.registered, held);
+      await this.options.source.trusted(served.registered, speaker);
     } catch (error) {
       if (!(error instanceof PerennialError && error.code === 'NOT_TRUSTED')) throw error;
       slot.held = undefined;
-      this.refuse(slot, held, error);
-      await retire(held);
+      this.refuse(slot, speaker, error);
+      if (held) await retire(held);
     }
   }
 
@@ -182,7 +198,8 @@ export class ModelKeeper {
     const tries = slot.refused && same(slot.refused, { version, packageSha256 }) ? slot.refused.tries + 1 : 1;
     const hopeless = error instanceof PerennialError && error.hopeless;
     const again = hopeless ? Number.POSITIVE_INFINITY : now() + Math.min(LONGEST_PAUSE_MS, 1_000 * 2 ** tries);
-    slot.refused = { version, packageSha256, reason, at: new Date(now()).toISOString(), tries, again };
+    const untrusted = error instanceof PerennialError && error.code === 'NOT_TRUSTED';
+    slot.refused = { version, packageSha256, reason, at: new Date(now()).toISOString(), tries, again, untrusted };
     log.warn({ model: slot.served.name, version, reason, stays: slot.held?.version }, 'A champion was refused');
   }
 }

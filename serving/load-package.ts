@@ -3,7 +3,9 @@ import type { ArtifactStore } from '../core/artifact.ts';
 import { sha256 } from '../core/commit.ts';
 import { PerennialError } from '../core/errors.ts';
 import { onlineName } from '../core/feature-version.ts';
+import { inputVector } from '../core/learning/input-vector.ts';
 import { calibrated } from '../core/learning/platt.ts';
+import { openTrees } from '../core/learning/tried-trees.ts';
 import {
   type Manifest,
   type PackageFile,
@@ -12,9 +14,8 @@ import {
   type Signature,
 } from '../core/model-package.ts';
 import type { FeatureValues, LoadedModel } from './ports.ts';
-import { inputVector } from './scoring/input-vector.ts';
+import type { Explainer } from './scoring/explainer.ts';
 import { scoringOf } from './scoring/model.ts';
-import { openTrees } from './scoring/trees.ts';
 
 /** A session over verified ONNX bytes. */
 export interface Session {
@@ -36,7 +37,7 @@ export interface Vouched {
 }
 
 /**
- * Loads a package of the model `registered` (`<use case>/<model>`), as far as somebody vouched for it.
+ * Loads a package of the model `registered` (`<use case>/<model>`), as far as somebody vouched for it. Without an explainer it has no reasons.
  * `HASH_MISMATCH` for any byte that differs, `CONTRACT_BROKEN` for a package of another model, `INVALID_INPUT` for a broken schema.
  */
 export const loadPackage = async (
@@ -45,6 +46,7 @@ export const loadPackage = async (
   registered: string,
   packageSha256: string,
   vouched: Vouched,
+  explainer?: Pick<Explainer, 'open'>,
 ): Promise<LoadedModel> => {
   signed(vouched, 'manifest.json', packageSha256);
   const manifest = parseManifest(await verified(artifacts, packageSha256, 'manifest.json'));
@@ -58,19 +60,22 @@ export const loadPackage = async (
   const session = await open(fileOf(files, 'model.onnx'));
   const vector = inputVector(signature);
   const population = populationOf(signature);
-  const scoring = await released(session, async () => {
+  const trees = await released(session, async () => {
     await agree(session, signature);
     const trial = [{}, population].map(vector.row);
-    const trees = await openTrees(fileOf(files, 'model.txt').toString('utf8'), session, vector.width, trial);
-    return scoringOf(signature, vector, session, trees);
+    return openTrees(fileOf(files, 'model.txt').toString('utf8'), session, vector.width, trial);
   });
+  const reasons = 'model' in trees ? explainer?.open(trees.model) : undefined;
   return {
-    ...scoring,
+    ...scoringOf(signature, vector, session, trees, reasons),
     signedBy: vouched.by,
     view: onlineName({ table: manifest.lineage.inputs[0]?.table ?? '', version: manifest.lineage.features?.version }),
     signature,
     population,
-    close: () => session.release(),
+    close: () => {
+      reasons?.close();
+      return session.release();
+    },
   };
 };
 

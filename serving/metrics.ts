@@ -77,7 +77,7 @@ const countersIn = (registry: Registry) => {
   });
   const stage = new Histogram({
     name: 'perennial_stage_seconds',
-    help: 'Stages of an answer: retrieve, features, infer, format',
+    help: 'Stages of an answer: retrieve, features, infer, explain, format',
     labelNames: ['stage', 'model'],
     buckets: BUCKETS,
     registers,

@@ -49,8 +49,8 @@ export interface LoadedModel {
   score(values: FeatureValues): Promise<number>;
   /** The same for many rows at once, in their order. */
   scoreMany(rows: readonly FeatureValues[]): Promise<ArrayLike<number>>;
-  /** Absent where the package holds no trees that could be read. */
-  explain?(values: FeatureValues): Reasons;
+  /** Of each row, in their order; absent where the package holds no trees that could be read. */
+  explain?(rows: readonly FeatureValues[]): Promise<readonly Reasons[]>;
   close(): Promise<void>;
 }
 

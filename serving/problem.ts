@@ -18,6 +18,7 @@ const TITLES: Readonly<Record<number, string>> = {
   403: 'Not allowed',
   404: 'Not found',
   405: 'Not a method of this address',
+  409: 'It contradicts what was asked before',
   413: 'The request is too large',
   415: 'The body is not JSON',
   429: 'Too many requests',
@@ -61,6 +62,7 @@ const ownProblem = ({ code, message, context }: PerennialError): Problem => {
   const more = { ...(field && { field }), ...(value !== undefined && { value }), ...(mend && { mend }) };
   if (code === 'UNKNOWN_NAME') return problem(404, message, more);
   if (code === 'INVALID_INPUT') return problem(400, message, more);
+  if (code === 'CONFLICT') return problem(409, message, more);
   if (code === 'UNAVAILABLE') return problem(503, message, more);
   return problem(500, 'The request could not be answered. The log of the server says why.');
 };

@@ -13,22 +13,30 @@ export const Entity = z
   .max(200)
   .regex(STORABLE)
   .meta({ description: 'Key of the entity, as text', examples: ['123'] });
-const Moment = z.iso.datetime();
+export const Moment = z.iso.datetime();
 const Value = z.union([z.number(), z.string(), z.null()]);
 
+const Precomputed =
+  'Takes the answer that scoring made ahead, if the champion made it of the features that are online now; else it is computed';
 const Explain = z.boolean().meta({ description: 'With the contribution of each feature' });
 
 export const PredictBody = z.strictObject({
   model: ModelName.optional(),
   user_id: Entity,
   explain: Explain.optional(),
+  precomputed: z.boolean().optional().meta({ description: Precomputed }),
 });
-export const ExplainBody = PredictBody.omit({ explain: true });
+export const ExplainBody = PredictBody.omit({ explain: true, precomputed: true });
 export const BatchBody = z.strictObject({
   model: ModelName.optional(),
   user_ids: z.array(Entity).min(1).max(1_000).meta({ description: 'Answered in this order' }),
+  explain: Explain.optional().meta({ description: 'With the contribution of each feature; for 100 entities at most' }),
 });
-export const ExplainQuery = z.strictObject({ explain: z.enum(['true', 'false']).optional() });
+const YesOrNo = z.enum(['true', 'false']).optional();
+export const PredictQuery = z.strictObject({
+  explain: YesOrNo,
+  precomputed: YesOrNo.meta({ description: Precomputed }),
+});
 export const PredictPath = z.strictObject({ model: ModelName, entity: Entity });
 
 const Reasons = z
@@ -53,6 +61,14 @@ export const Prediction = z
     model: z.string(),
     version: z.int(),
     probability: z.number().min(0).max(1),
+    source: z
+      .enum(['computed', 'precomputed'])
+      .meta({ description: 'Precomputed: made ahead by scoring, of these features' }),
+    scored_at: Moment.meta({ description: 'When the model scored it' }),
+    fallback_reason: z
+      .string()
+      .optional()
+      .meta({ description: 'Why it was not computed, where it had to be looked up' }),
     features: z.record(z.string(), Value).meta({ description: 'What the model saw, in the order of its input' }),
     feature_time: Moment.nullable().meta({ description: 'The moment the features describe; null for a cold start' }),
     known_at: Moment.nullable().meta({ description: 'When the newest fact behind them was ingested' }),
@@ -67,7 +83,15 @@ export const Prediction = z
   })
   .meta({ description: 'A calibrated probability with everything it was computed from' });
 
-const { stale_reason: _reason, reasons: _reasons, expired: _expired, ...noted } = Prediction.shape;
+const {
+  stale_reason: _reason,
+  reasons: _reasons,
+  expired: _expired,
+  source: _source,
+  scored_at: _scoredAt,
+  fallback_reason: _fallback,
+  ...noted
+} = Prediction.shape;
 export const PredictionRecord = z.strictObject({
   ...noted,
   use_case: z.string(),
@@ -194,13 +218,13 @@ const PROBLEM = { content: { 'application/problem+json': { schema: jsonSchema(Pr
 
 /** Problem documents for the given statuses, for a route's `response`. */
 export const problems = (
-  ...statuses: readonly (400 | 401 | 403 | 404 | 429 | 500 | 503)[]
+  ...statuses: readonly (400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503)[]
 ): Record<number, JsonSchema> =>
   Object.fromEntries(statuses.map((status) => [status, { description: 'Problem', ...PROBLEM }]));
 
 export type PredictBody = z.infer<typeof PredictBody>;
 export type ExplainBody = z.infer<typeof ExplainBody>;
-export type ExplainQuery = z.infer<typeof ExplainQuery>;
+export type PredictQuery = z.infer<typeof PredictQuery>;
 export type BatchBody = z.infer<typeof BatchBody>;
 export type Predictions = z.infer<typeof Predictions>;
 export type PredictionRecord = z.infer<typeof PredictionRecord>;

@@ -7,9 +7,11 @@ import { PostgresAudit } from '../adapters/postgres/audit.ts';
 import { PostgresFeatureRegistry } from '../adapters/postgres/feature-registry.ts';
 import { PostgresOnlineStore } from '../adapters/postgres/online-store.ts';
 import { openPool } from '../adapters/postgres/pool.ts';
+import { PostgresPrecomputed } from '../adapters/postgres/precomputed.ts';
 import { PostgresPredictionLog } from '../adapters/postgres/prediction-log.ts';
 import { PostgresPublishedReports } from '../adapters/postgres/published-reports.ts';
 import { PostgresRegistry } from '../adapters/postgres/registry.ts';
+import { PostgresScoreJobs } from '../adapters/postgres/score-jobs.ts';
 import { PostgresSignatures } from '../adapters/postgres/signatures.ts';
 import { RedisTexts } from '../adapters/redis/shared-texts.ts';
 import { KeyFolder } from '../adapters/signing/key-folder.ts';
@@ -24,10 +26,12 @@ import { accessOf } from './access/wire.ts';
 import { type AppDeps, buildApp } from './app.ts';
 import { hearChanges } from './changes.ts';
 import { postgresFeatureStore } from './feature-store.ts';
+import { JobRunner } from './jobs/runner.ts';
 import { ModelKeeper } from './keeper.ts';
 import { apiMetrics } from './metrics.ts';
 import { watchDelay } from './overload.ts';
 import type { ServedModel } from './ports.ts';
+import { Explainer } from './scoring/explainer.ts';
 import { FeatureCache } from './scoring/feature-cache.ts';
 import { PredictionLog } from './scoring/prediction-log.ts';
 import { SharedFeatures } from './scoring/shared-features.ts';
@@ -53,11 +57,13 @@ export const startApi = async (environment: Environment): Promise<RunningApi> =>
   const { postgres, keys, name, api } = environment;
   const log = pino({ name: 'serving', level: 'info' });
   const tools = openTools(environment, log);
-  const { pool, logPool, keeper, features, predictions, texts } = tools;
+  const { pool, logPool, jobPool, keeper, features, predictions, explainer, jobs, texts } = tools;
   const delay = watchDelay();
-  const app = await buildApp(depsOf(environment, tools, delay, log));
+  const runner = new JobRunner({ ...jobs, keeper, log, delayMs: delay.delayMs });
+  const app = await buildApp(depsOf(environment, tools, { delay, runner, log }));
   await keeper.start();
   predictions.start();
+  runner.start();
   const stopAnchor = keepAnchor({ audit: new PostgresAudit(pool), anchor: anchorIn(keys, name), log, now: Date.now });
   const silence = hearChanges(postgres, { keeper, features, log });
   const url = await app.listen({ host: api.host, port: api.port });
@@ -67,13 +73,15 @@ export const startApi = async (environment: Environment): Promise<RunningApi> =>
     routes: app.guarded,
     close: async () => {
       await app.close();
+      await runner.stop();
       delay.close();
       await stopAnchor();
       await silence();
       await keeper.stop();
+      await explainer.close();
       await predictions.stop();
       texts?.close();
-      await Promise.all([pool.end(), logPool.end()]);
+      await Promise.all([pool.end(), logPool.end(), jobPool.end()]);
     },
   };
 };
@@ -83,10 +91,12 @@ const openTools = (environment: Environment, log: Logger) => {
   const { postgres, schema, artifacts: folder, keys, name } = environment;
   const waits = { statementMs: STATEMENT_MS, answerMs: STATEMENT_MS + 500, connectMs: STATEMENT_MS };
   const pool = openPool(postgres, { max: POOL_SIZE, schema, ...waits });
-  // Of their own: what is noted of answers must not wait for requests, nor they for it.
+  // Of their own: what is noted of answers, and scoring in the background, must not wait for requests, nor they for it.
   const logPool = openPool(postgres, { ...waits, max: 1, schema, statementMs: LOG_MS, answerMs: LOG_MS + 500 });
+  const jobPool = openPool(postgres, { ...waits, max: 2, schema, statementMs: LOG_MS, answerMs: LOG_MS + 500 });
   const artifacts = new FolderArtifacts(folder);
   const models = servedModels(useCases);
+  const explainer = new Explainer();
   const source = registrySource({
     environment: name,
     registry: new PostgresRegistry(pool),
@@ -94,15 +104,19 @@ const openTools = (environment: Environment, log: Logger) => {
     keys: new KeyFolder(keys, name),
     artifacts,
     open: (bytes) => openOnnx(bytes, { threads: 1 }),
+    explainer,
   });
   const online = new PostgresOnlineStore(pool);
   const { texts, shared } = openShared(environment, online, log);
   return {
     pool,
     logPool,
+    jobPool,
+    jobs: { jobs: new PostgresScoreJobs(jobPool), online: new PostgresOnlineStore(jobPool) },
     artifacts,
     models,
     online,
+    explainer,
     keeper: new ModelKeeper({ models, source, log, now: Date.now }),
     features: new FeatureCache({ store: shared ?? online, now: Date.now }),
     texts,
@@ -123,7 +137,13 @@ const openShared = ({ redis, name }: Environment, store: PostgresOnlineStore, lo
 
 type Tools = ReturnType<typeof openTools>;
 
-const depsOf = (environment: Environment, tools: Tools, delay: Delay, log: Logger): AppDeps => {
+interface Running {
+  readonly delay: Delay;
+  readonly runner: JobRunner;
+  readonly log: Logger;
+}
+
+const depsOf = (environment: Environment, tools: Tools, { delay, runner, log }: Running): AppDeps => {
   const { pool, online, artifacts, models, keeper, features, shared, predictions } = tools;
   const { name, api, telemetry } = environment;
   const traced = telemetry.otlp !== undefined;
@@ -144,6 +164,8 @@ const depsOf = (environment: Environment, tools: Tools, delay: Delay, log: Logge
     features,
     caches,
     predictions,
+    precomputed: new PostgresPrecomputed(pool),
+    jobs: { jobs: tools.jobs.jobs, kick: () => runner.kick() },
     records: new PostgresPredictionLog(pool),
     featureStore: postgresFeatureStore(new PostgresFeatureRegistry(pool), online, folds),
     access: accessOf(environment, pool, log),

@@ -10,6 +10,7 @@ import { PublishedReport } from '../core/report/published.ts';
 import { filesOf, requireSigned, type SigningKeys } from '../core/signed-manifest.ts';
 import { loadPackage, type OpenSession } from './load-package.ts';
 import type { Champion, LatestReport, ModelSource, ReportSource } from './ports.ts';
+import type { Explainer } from './scoring/explainer.ts';
 
 type Artifacts = Pick<ArtifactStore, 'get'>;
 
@@ -21,6 +22,7 @@ export interface ModelStores {
   readonly keys: Pick<SigningKeys, 'keyring'>;
   readonly artifacts: Artifacts;
   readonly open: OpenSession;
+  readonly explainer?: Pick<Explainer, 'open'>;
 }
 
 /** Champions from the registry, their packages from the artifact store, as far as a key that this environment trusts vouches for them. */
@@ -31,6 +33,7 @@ export const registrySource = ({
   keys,
   artifacts,
   open,
+  explainer,
 }: ModelStores): ModelSource => {
   /** By model: under which keyring which version was found good. */
   const found = new Map<string, string>();
@@ -48,7 +51,7 @@ export const registrySource = ({
       return held && { version: held.version, packageSha256: held.packageSha256 };
     },
     load: async (model, champion) =>
-      loadPackage(artifacts, open, model, champion.packageSha256, await vouch(model, champion)),
+      loadPackage(artifacts, open, model, champion.packageSha256, await vouch(model, champion), explainer),
     trusted: async (model, { version, packageSha256 }) => {
       const asked = { model, version, packageSha256 };
       if (found.get(model) !== contentKey({ asked, keyring: keys.keyring() })) await vouch(model, asked);

@@ -1,6 +1,6 @@
 // The stages of an answer, as whoever measures or traces it sees them. Routes name them; server.ts decides what watches.
 
-export const stages = ['retrieve', 'features', 'infer', 'format'] as const;
+export const stages = ['retrieve', 'features', 'infer', 'explain', 'format'] as const;
 export type Stage = (typeof stages)[number];
 
 /** Runs `work` as one stage of an answer by `model`; what it returns or throws goes through untouched. */

@@ -1,4 +1,5 @@
-// A registered version → scores in gold and features online: what marketing reads, and what the API answers from.
+// A registered version → scores in gold, features online and answers made ahead: what marketing reads, and what the API answers from.
+import * as wf from '@temporalio/workflow';
 import type { Pin } from '../core/commit.ts';
 import type { BuiltTable, Moments, PlanBrief } from '../core/plan.ts';
 import { compute, type Patience } from './proxies.ts';
@@ -16,7 +17,7 @@ export interface Scored {
   readonly online: { readonly rows: number };
 }
 
-/** Scores every entity at the newest cut with the champion, and puts its features online. */
+/** Scores every entity at the newest cut with the champion, puts its features online, and makes its answers to them ahead. */
 export async function score({ brief, model, moments, pins, ...patience }: ScoreInput): Promise<Scored> {
   const request = { plan: brief.plan, model, moments, pins };
   const scores = await compute(patience).scoreModel.executeWithOptions(
@@ -27,5 +28,10 @@ export async function score({ brief, model, moments, pins, ...patience }: ScoreI
     { summary: `features of ${model} go online` },
     [request],
   );
+  // Runs that began before there were such answers end without them.
+  if (wf.patched('answers made ahead'))
+    await compute(patience).precomputeAnswers.executeWithOptions({ summary: `answers of ${model} are made ahead` }, [
+      { plan: brief.plan, model },
+    ]);
   return { scores, online };
 }

@@ -6,6 +6,7 @@ import type { Champion, FeatureValues, LoadedModel } from '../ports.ts';
 import type { Prediction } from '../schemas.ts';
 import { unwatched } from '../stages.ts';
 import { type FeatureReading, withoutCache } from './feature-cache.ts';
+import { precomputedFor } from './precomputed.ts';
 
 export interface Asked {
   readonly model: string;
@@ -14,7 +15,10 @@ export interface Asked {
   readonly explain: boolean;
 }
 
-export type AnswerDeps = Pick<AppDeps, 'keeper' | 'online' | 'features' | 'predictions' | 'now' | 'inStage'>;
+export type AnswerDeps = Pick<
+  AppDeps,
+  'keeper' | 'online' | 'features' | 'predictions' | 'precomputed' | 'now' | 'inStage'
+>;
 
 /** One answer for each entity, in their order: one read, one run of the model. */
 export const answer = (deps: AnswerDeps, { model: name, entities, explain }: Asked): Promise<Prediction[]> =>
@@ -24,29 +28,48 @@ export const answer = (deps: AnswerDeps, { model: name, entities, explain }: Ask
     const reading = await inStage('retrieve', name, () => features.read(model.view, entities));
     const rows = inStage('features', name, () => entities.map((entity) => seen(model, reading, entity)));
     const probabilities = await inStage('infer', name, () => model.scoreMany(rows));
+    const reasons = explain ? await inStage('explain', name, () => reasonsOf(model, rows)) : [];
     const servedAt = new Date(now()).toISOString();
     return entities.map((entity, i) => {
       const row = rows[i] ?? {};
       const probability = checked(name, probabilities[i]);
       const given = { name, champion, model, reading, entity, row, probability, servedAt };
       const prediction = predictionOf(given);
-      record(deps, given, prediction);
-      return explain ? { ...prediction, reasons: reasonsOf(model, row) } : prediction;
+      record(deps, { name, champion, view: model.view }, prediction);
+      const why = reasons[i];
+      return why ? { ...prediction, reasons: why } : prediction;
     });
   });
+
+export interface AskedOne extends Omit<Asked, 'entities'> {
+  readonly entity: string;
+  /** Looked up rather than computed, where that is as good; reasons are always computed. */
+  readonly precomputed?: boolean;
+}
 
 /** The answer for one entity. */
 export const answerOne = async (
   deps: AnswerDeps,
-  { entity, ...asked }: Omit<Asked, 'entities'> & { readonly entity: string },
+  { entity, precomputed = false, ...asked }: AskedOne,
 ): Promise<Prediction> => {
+  const found = asked.explain
+    ? undefined
+    : await precomputedFor(deps, { model: asked.model, entity, asked: precomputed });
+  if (found) {
+    record(deps, { name: asked.model, ...found }, found.prediction);
+    return found.prediction;
+  }
   const [prediction] = await answer(deps, { ...asked, entities: [entity] });
   if (prediction) return prediction;
   throw new Error('One entity has one answer');
 };
 
 /** Exactly the features of the model's input, in its order. */
-const seen = ({ signature, population }: LoadedModel, reading: FeatureReading, entity: string): FeatureValues => {
+export const seen = (
+  { signature, population }: LoadedModel,
+  reading: FeatureReading,
+  entity: string,
+): FeatureValues => {
   const values = knownOf(reading, entity)?.values ?? population;
   const row: Record<string, FeatureValues[string]> = {};
   for (const { name } of signature.features) row[name] = values[name] ?? null;
@@ -85,6 +108,8 @@ const predictionOf = ({ name, champion, reading, entity, row, probability, serve
     model: name,
     version: champion.version,
     probability,
+    source: 'computed',
+    scored_at: servedAt,
     features: row,
     feature_time: known?.eventTime ?? null,
     known_at: known?.knownAt ?? null,
@@ -100,7 +125,7 @@ const STALE = 'The online store does not answer: these features were read from i
 
 const record = (
   { keeper, predictions }: AnswerDeps,
-  { name, champion, model }: Given,
+  { name, champion, view }: Pick<Given, 'name' | 'champion'> & { readonly view: string },
   prediction: Prediction,
 ): void => {
   if (!predictions) return;
@@ -111,7 +136,7 @@ const record = (
     model: name,
     version: champion.version,
     packageSha256: champion.packageSha256,
-    view: model.view,
+    view,
     entity: prediction.entity,
     probability: prediction.probability,
     features: prediction.features,
@@ -122,17 +147,20 @@ const record = (
   });
 };
 
-/** The largest first. */
-const reasonsOf = (model: LoadedModel, row: FeatureValues): NonNullable<Prediction['reasons']> => {
+/** Of each row, the largest first. */
+const reasonsOf = async (
+  model: LoadedModel,
+  rows: readonly FeatureValues[],
+): Promise<readonly NonNullable<Prediction['reasons']>[]> => {
   if (!model.explain) throw unexplained('model', model.scorer);
-  const { expected, raw, contributions } = model.explain(row);
-  return {
+  const found = await model.explain(rows);
+  return found.map(({ expected, raw, contributions }, i) => ({
     expected_value: expected,
     raw_score: raw,
     contributions: contributions
-      .map(([feature, contribution]) => ({ feature, value: row[feature] ?? null, contribution }))
+      .map(([feature, contribution]) => ({ feature, value: rows[i]?.[feature] ?? null, contribution }))
       .sort((a, b) => Math.abs(b.contribution) - Math.abs(a.contribution)),
-  };
+  }));
 };
 
 const unexplained = (name: string, scorer: string): PerennialError =>

@@ -1,11 +1,10 @@
 // A verified model as serving asks it: a few rows by its trees, many by ONNX Runtime, the reasons by SHAP.
-import { calibrated } from '../../core/learning/platt.ts';
+import type { InputVector } from '../../core/learning/input-vector.ts';
 import { rawScore } from '../../core/learning/tree-model.ts';
-import { treeShap } from '../../core/learning/tree-shap.ts';
+import { type Trees, walkedScore } from '../../core/learning/tried-trees.ts';
 import type { Signature } from '../../core/model-package.ts';
 import type { FeatureValues, LoadedModel, Reasons } from '../ports.ts';
-import type { InputVector } from './input-vector.ts';
-import type { Trees } from './trees.ts';
+import type { OpenExplainer } from './explainer.ts';
 
 /** The part of an ONNX session that scores. */
 export interface Probabilities {
@@ -17,7 +16,13 @@ export type Scoring = Pick<LoadedModel, 'score' | 'scoreMany' | 'scorer' | 'expl
 /** Up to so many rows the trees are done before ONNX Runtime's thread has begun. */
 const FEW = 16;
 
-export const scoringOf = (signature: Signature, vector: InputVector, session: Probabilities, trees: Trees): Scoring => {
+export const scoringOf = (
+  signature: Signature,
+  vector: InputVector,
+  session: Probabilities,
+  trees: Trees,
+  explainer?: Pick<OpenExplainer, 'explain'>,
+): Scoring => {
   const scoreMany = async (rows: readonly FeatureValues[]): Promise<Float64Array> => {
     const matrix = new Float64Array(rows.length * vector.width);
     for (const [i, row] of rows.entries()) vector.write(row, matrix, i * vector.width);
@@ -28,17 +33,20 @@ export const scoringOf = (signature: Signature, vector: InputVector, session: Pr
     return { scorer: `onnx (${trees.why})`, score, scoreMany };
   }
   const { model } = trees;
-  const shap = treeShap(model);
-  const walked = (values: FeatureValues) => calibrated(signature.calibration, rawScore(model, vector.row(values)));
+  const walked = walkedScore(signature, vector, model);
   return {
     scorer: 'trees',
     scoreMany: async (rows) => (rows.length <= FEW ? Float64Array.from(rows, walked) : scoreMany(rows)),
     score: async (values) => walked(values),
-    explain: (values) => {
-      const row = vector.row(values);
-      const { expected, contributions } = shap(row);
-      const named = signature.features.map(({ name }, i): [string, number] => [name, contributions[i] ?? 0]);
-      return { expected, raw: rawScore(model, row), contributions: named } satisfies Reasons;
-    },
+    ...(explainer && {
+      explain: async (rows) => {
+        const vectors = rows.map(vector.row);
+        const found = await explainer.explain(vectors);
+        return found.map(({ expected, contributions }, i): Reasons => {
+          const named = signature.features.map(({ name }, at): [string, number] => [name, contributions[at] ?? 0]);
+          return { expected, raw: rawScore(model, vectors[i] ?? vector.row({})), contributions: named };
+        });
+      },
+    }),
   };
 };

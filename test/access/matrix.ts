@@ -31,6 +31,10 @@ export const tables = {
     online_features      siur--       ------           ------        siur--     siur--  ------
     online_generations   siu---       ------           ------        siu---     siu---  ------
     online_watermarks    siur--       ------           ------        siur--     siur--  ------
+    precomputed_sets     si--d-       ------           ------        si--d-     si--d-  ------
+    precomputed_answers  siur--       ------           ------        siur--     siur--  ------
+    score_jobs           siurd-       ------           ------        siurd-     siurd-  ------
+    score_job_chunks     siur--       ------           ------        siur--     siur--  ------
     predictions          siu-d-       ------           ------        siu-d-     siu-d-  ------
     prediction_flushes   si--d-       ------           ------        si--d-     si--d-  ------
     published_reports    siur--       ------           ------        siur--     siur--  ------
@@ -63,6 +67,10 @@ export const tables = {
     online_features      ------       siur--           ------        s-----     siur--  ------
     online_generations   ------       siu---           ------        s-----     siu---  ------
     online_watermarks    ------       siur--           ------        s-----     siur--  ------
+    precomputed_sets     ------       si--d-           ------        s-----     si--d-  ------
+    precomputed_answers  ------       siur--           ------        s-----     siur--  ------
+    score_jobs           ------       siurd-           ------        s-----     siurd-  ------
+    score_job_chunks     ------       siur--           ------        s-----     siur--  ------
     predictions          ------       siu-d-           ------        s-----     siu-d-  ------
     prediction_flushes   ------       si--d-           ------        s-----     si--d-  ------
     published_reports    ------       siur--           ------        s-----     siur--  ------
@@ -95,6 +103,10 @@ export const tables = {
     online_features      ------       ------           siur--        ------     s-----  ------
     online_generations   ------       ------           siu---        ------     s-----  ------
     online_watermarks    ------       ------           siur--        ------     s-----  ------
+    precomputed_sets     ------       ------           si--d-        ------     s-----  ------
+    precomputed_answers  ------       ------           siur--        ------     s-----  ------
+    score_jobs           ------       ------           siurd-        ------     s-----  ------
+    score_job_chunks     ------       ------           siur--        ------     s-----  ------
     predictions          ------       ------           siu-d-        ------     s-----  ------
     prediction_flushes   ------       ------           si--d-        ------     s-----  ------
     published_reports    ------       ------           siur--        ------     s-----  ------

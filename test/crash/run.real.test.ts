@@ -22,6 +22,7 @@ const WRITERS = [
   'registerModel',
   'scoreModel',
   'materializeFeatures',
+  'precomputeAnswers',
   'reportRun',
 ];
 

@@ -23,13 +23,18 @@ export const matrix = `
     GET  /:env/:useCase/:page                           -       yes     yes     yes      yes        yes       yes
     POST /predict                                       -       yes     -       yes      yes        -         yes
     GET  /predict/:model/:entity                        -       yes     -       yes      yes        -         yes
+    GET  /predict/:model/top                            -       yes     -       yes      yes        -         yes
     POST /v2/models/:model/infer                        -       yes     -       yes      yes        -         yes
     POST /v2/models/:model/versions/:version/infer      -       yes     -       yes      yes        -         yes
     POST /explain                                       -       yes     -       yes      yes        yes       yes
     GET  /predictions/:id                               -       yes     -       yes      yes        yes       yes
     GET  /features/:view/:entity                        -       yes     -       yes      yes        -         yes
     POST /features/:view/push                           -       yes     -       -        yes        -         yes
-    POST /predict/batch                                 -       yes     -       -        yes        -         yes`;
+    POST /predict/batch                                 -       yes     -       -        yes        -         yes
+    POST /jobs/score                                    -       yes     -       -        yes        -         yes
+    GET  /jobs/:id                                      -       yes     -       -        yes        -         yes
+    GET  /jobs/:id/results                              -       yes     -       -        yes        -         yes
+    DELETE /jobs/:id                                    -       yes     -       -        yes        -         yes`;
 
 export interface Cell {
   readonly method: string;

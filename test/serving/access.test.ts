@@ -30,6 +30,7 @@ describe('the policies', () => {
     ['models.read', 'viewer analyst scientist approver admin'],
     ['pages.read', 'viewer analyst scientist approver admin'],
     ['predict', 'analyst scientist admin'],
+    ['predict.top', 'analyst scientist admin'],
     ['explain', 'analyst scientist approver admin'],
     ['features.read', 'analyst scientist admin'],
     ['predictions.read', 'analyst scientist approver admin'],
@@ -44,7 +45,7 @@ describe('the policies', () => {
   });
 
   it('are all in the list above', () => {
-    expect(Object.keys(apiPolicies)).toHaveLength(15);
+    expect(Object.keys(apiPolicies)).toHaveLength(16);
   });
 });
 

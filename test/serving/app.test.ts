@@ -10,6 +10,8 @@ describe('predict', () => {
     model: 'propensity',
     version: 7,
     probability: 0.25,
+    source: 'computed',
+    scored_at: '2025-05-02T10:00:00.000Z',
     features: { recency_days: 3, preferred_brand: 'zen' },
     feature_time: '2025-05-01T00:00:00.000Z',
     known_at: '2025-05-01T06:00:00.000Z',

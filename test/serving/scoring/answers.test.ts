@@ -95,14 +95,15 @@ describe('reasons', () => {
     const made = await fakeApp();
     const model = {
       ...fakeModel(async () => 0.25),
-      explain: () => ({
-        expected: -2,
-        raw: -1,
-        contributions: [
-          ['recency_days', 0.25],
-          ['preferred_brand', -0.75],
-        ] as const,
-      }),
+      explain: async (rows: readonly FeatureValues[]) =>
+        rows.map(() => ({
+          expected: -2,
+          raw: -1,
+          contributions: [
+            ['recency_days', 0.25],
+            ['preferred_brand', -0.75],
+          ] as const,
+        })),
     };
     made.source.promote(8, 'c'.repeat(64), async () => model);
     await made.keeper.look();
@@ -126,7 +127,14 @@ describe('reasons', () => {
       { method: 'GET' as const, url: '/predict/propensity/123?explain=true' },
     ];
     for (const request of asked) expect((await app.inject(request)).json()).toMatchObject({ reasons });
-    expect((await app.inject(post('/predict/batch', { user_ids: ['123'], explain: true }))).statusCode).toBe(400);
+    const batch = await app.inject(post('/predict/batch', { user_ids: ['123', 'x'], explain: true }));
+    expect(batch.json().predictions[0]).toMatchObject({ entity: '123', reasons });
+    expect(batch.json().predictions[1].reasons.contributions).toMatchObject([{ value: 'acme' }, { value: 20 }]);
+    const user_ids = Array.from({ length: 101 }, String);
+    expect((await app.inject(post('/predict/batch', { user_ids, explain: true }))).json()).toMatchObject({
+      status: 400,
+      field: 'user_ids',
+    });
     expect((await app.inject(post('/predict', { user_id: '123' }))).json()).not.toHaveProperty('reasons');
   });
 

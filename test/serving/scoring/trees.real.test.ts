@@ -10,6 +10,7 @@ import { openOnnx } from '../../../adapters/onnx/session.ts';
 import { buildPackage, type ModelPackage, type Signature } from '../../../core/model-package.ts';
 import { loadPackage } from '../../../serving/load-package.ts';
 import type { FeatureValues, LoadedModel } from '../../../serving/ports.ts';
+import { Explainer } from '../../../serving/scoring/explainer.ts';
 import { CATEGORICAL, FEATURE_NAMES, learningRows } from '../../support/learning-rows.ts';
 import { lightGbmPath } from '../../support/lightgbm.ts';
 import { served } from '../fakes.ts';
@@ -49,6 +50,9 @@ beforeAll(() => {
 });
 afterAll(() => booster?.free());
 
+const explainer = new Explainer();
+afterAll(() => explainer.close());
+
 const load = async (nativeText: string): Promise<LoadedModel> => {
   const onnx = exportOnnx(booster.dump(), { calibration: signature.calibration });
   const made: ModelPackage = buildPackage({ ...partsOf(onnx, signature), nativeText });
@@ -58,7 +62,14 @@ const load = async (nativeText: string): Promise<LoadedModel> => {
   const signed = [{ path: 'manifest.json', sha256 }, ...manifest.files];
   const vouched = { by: 'k', files: new Map<string, string>(signed.map((file) => [file.path, file.sha256])) };
   const get = async (hash: string) => Buffer.from(bytes.get(hash) ?? []);
-  return loadPackage({ get }, (found) => openOnnx(found, { threads: 1 }), served.registered, sha256, vouched);
+  return loadPackage(
+    { get },
+    (found) => openOnnx(found, { threads: 1 }),
+    served.registered,
+    sha256,
+    vouched,
+    explainer,
+  );
 };
 
 /** Row i as the online store would give it. */
@@ -98,11 +109,8 @@ describe('a package in memory', () => {
     for (let row = 0; row < 50; row += 1) {
       const values = data.matrix.values.slice(row * width, (row + 1) * width);
       const native = booster.predict({ values, rows: 1, columns: width }, 'contribution', 1);
-      const { expected, raw, contributions } = model.explain?.(features(row)) ?? {
-        expected: 0,
-        raw: 0,
-        contributions: [],
-      };
+      const [reasons] = (await model.explain?.([features(row)])) ?? [];
+      const { expected, raw, contributions } = reasons ?? { expected: 0, raw: 0, contributions: [] };
       expect(contributions.map(([name]) => name)).toEqual(FEATURE_NAMES);
       const ours = [...contributions.map(([, value]) => value), expected];
       expect(Math.max(...ours.map((value, i) => Math.abs(value - (native[i] ?? Number.NaN))))).toBeLessThanOrEqual(

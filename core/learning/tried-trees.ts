@@ -1,7 +1,11 @@
 // The package's own trees as the fast way to score one row: taken only if they agree with the ONNX graph, on rows made to tell them apart.
-import { PerennialError } from '../../core/errors.ts';
-import { categoricalFeatures, rawScore, readTreeModel, type TreeModel } from '../../core/learning/tree-model.ts';
-import { randomStream } from '../../core/random.ts';
+import { PerennialError } from '../errors.ts';
+import type { FeatureValue } from '../feature-value.ts';
+import type { Signature } from '../model-package.ts';
+import { randomStream } from '../random.ts';
+import type { InputVector } from './input-vector.ts';
+import { calibrated } from './platt.ts';
+import { categoricalFeatures, rawScore, readTreeModel, type TreeModel } from './tree-model.ts';
 
 /** The part of an ONNX session that trees are held against. */
 export interface RawScores {
@@ -42,6 +46,12 @@ export const openTrees = async (
   }
   return trees;
 };
+
+/** The probability of one row, by the trees: to the bit the same wherever it is asked for. */
+export const walkedScore =
+  ({ calibration }: Pick<Signature, 'calibration'>, vector: Pick<InputVector, 'row'>, model: TreeModel) =>
+  (values: Readonly<Record<string, FeatureValue>>): number =>
+    calibrated(calibration, rawScore(model, vector.row(values)));
 
 const readable = (text: string, width: number): Trees => {
   try {

@@ -1,7 +1,9 @@
 // Features as the numbers a model reads: in its order, categories by their codes, what is missing, unseen or of another kind as NaN.
-import { encoder } from '../../core/learning/encoding.ts';
-import type { Signature } from '../../core/model-package.ts';
-import type { FeatureValues } from '../ports.ts';
+import type { FeatureValue } from '../feature-value.ts';
+import type { Signature } from '../model-package.ts';
+import { encoder } from './encoding.ts';
+
+type FeatureValues = Readonly<Record<string, FeatureValue>>;
 
 export interface InputVector {
   readonly width: number;
