@@ -5,8 +5,8 @@ export const ModelName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/)
   .meta({ description: 'Name of a served model', examples: ['propensity'] });
-/** Text without the one character that Postgres cannot hold. */
-export const STORABLE = /^[^\0]*$/;
+/** Text that Postgres can hold: without NUL, and without halves of characters, which JSON can write and no encoding can. */
+export const STORABLE = /^[^\0\ud800-\udfff]*$/u;
 export const Entity = z
   .string()
   .min(1)
@@ -82,6 +82,10 @@ export const Health = z.strictObject({
     .strictObject({ waiting: z.int(), written: z.int(), dropped: z.int() })
     .optional()
     .meta({ description: 'Records of answers since the start; dropped for want of room while Postgres was away' }),
+  read_log: z
+    .strictObject({ waiting: z.int(), written: z.int(), dropped: z.int() })
+    .optional()
+    .meta({ description: 'Records of who asked about whom since the start, counted in the same way' }),
   models: z.array(
     z.strictObject({
       model: z.string(),

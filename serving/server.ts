@@ -3,7 +3,7 @@ import { type Logger, pino } from 'pino';
 import { FolderArtifacts } from '../adapters/artifacts/folder.ts';
 import { openOnnx } from '../adapters/onnx/session.ts';
 import { traceIds } from '../adapters/otel/provider.ts';
-import { PostgresAudit } from '../adapters/postgres/audit.ts';
+import { PostgresAuditReads } from '../adapters/postgres/audit-reads.ts';
 import { PostgresFeatureRegistry } from '../adapters/postgres/feature-registry.ts';
 import { PostgresOnlineStore } from '../adapters/postgres/online-store.ts';
 import { openPool } from '../adapters/postgres/pool.ts';
@@ -15,8 +15,10 @@ import { KeyFolder } from '../adapters/signing/key-folder.ts';
 import type { UseCase } from '../core/use-case.ts';
 import type { Environment } from '../environments/environment.ts';
 import { useCases } from '../models/index.ts';
-import { anchorIn, keepAnchor } from './access/anchor.ts';
+import { chainsOf, keepAnchor } from './access/anchor.ts';
+import { auditDesk, keyDesk } from './access/desks.ts';
 import type { GuardedRoute } from './access/principal.ts';
+import { ReadLog } from './access/reads.ts';
 import { requireSafe } from './access/safety.ts';
 import { readTls } from './access/transport.ts';
 import { accessOf } from './access/wire.ts';
@@ -48,15 +50,16 @@ type Delay = ReturnType<typeof watchDelay>;
 /** Starts the API at the environment's address. It comes up without a model, and without Postgres, and says so in /health. */
 export const startApi = async (environment: Environment): Promise<RunningApi> => {
   requireSafe(environment);
-  const { postgres, keys, name, api } = environment;
+  const { postgres, name, api } = environment;
   const log = pino({ name: 'serving', level: 'info' });
   const tools = openTools(environment, log);
-  const { pool, logPool, keeper, features, predictions } = tools;
+  const { pool, logPool, keeper, features, predictions, reads, chains } = tools;
   const delay = watchDelay();
   const app = await buildApp(depsOf(environment, tools, delay, log));
   await keeper.start();
   predictions.start();
-  const stopAnchor = keepAnchor({ audit: new PostgresAudit(pool), anchor: anchorIn(keys, name), log, now: Date.now });
+  reads.start();
+  const stopAnchor = keepAnchor({ chains, log, now: Date.now });
   const silence = hearChanges(postgres, { keeper, features, log });
   const url = await app.listen({ host: api.host, port: api.port });
   log.info({ url, environment: name, models: tools.models.map((model) => model.name) }, 'The API answers');
@@ -66,6 +69,7 @@ export const startApi = async (environment: Environment): Promise<RunningApi> =>
     close: async () => {
       await app.close();
       delay.close();
+      await reads.stop();
       await stopAnchor();
       await silence();
       await keeper.stop();
@@ -101,13 +105,15 @@ const openTools = ({ postgres, schema, artifacts: folder, keys, name }: Environm
     keeper: new ModelKeeper({ models, source, log, now: Date.now }),
     features: new FeatureCache({ store: online, now: Date.now }),
     predictions: new PredictionLog({ sink: new PostgresPredictionLog(logPool), log }),
+    chains: chainsOf(pool, keys, name),
+    reads: new ReadLog({ sink: new PostgresAuditReads(logPool), log }),
   };
 };
 
 type Tools = ReturnType<typeof openTools>;
 
 const depsOf = (environment: Environment, tools: Tools, delay: Delay, log: Logger): AppDeps => {
-  const { pool, online, artifacts, models, keeper, features, predictions } = tools;
+  const { pool, online, artifacts, models, keeper, features, predictions, reads, chains } = tools;
   const { name, api, telemetry } = environment;
   const traced = telemetry.otlp !== undefined;
   const metrics = apiMetrics({
@@ -116,6 +122,7 @@ const depsOf = (environment: Environment, tools: Tools, delay: Delay, log: Logge
     pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     cache: () => features.cacheStats(),
     log: () => predictions.counts(),
+    reads: () => reads.counts(),
   });
   const folds = useCases.flatMap((useCase) => useCase.folds ?? []);
   return {
@@ -125,7 +132,10 @@ const depsOf = (environment: Environment, tools: Tools, delay: Delay, log: Logge
     online,
     features,
     predictions,
+    reads,
     records: new PostgresPredictionLog(pool),
+    audit: auditDesk(pool, chains, Date.now),
+    keys: keyDesk(pool),
     featureStore: postgresFeatureStore(new PostgresFeatureRegistry(pool), online, folds),
     access: accessOf(environment, pool, log),
     ...(api.tls && { tls: readTls(api.tls) }),

@@ -6,7 +6,10 @@ import { type Health, Health as HealthSchema, jsonSchema } from '../schemas.ts';
 
 const PROBE_MS = 1_000;
 
-export const healthRoute = (app: FastifyInstance, { environment, keeper, online, predictions }: AppDeps): void => {
+export const healthRoute = (
+  app: FastifyInstance,
+  { environment, keeper, online, predictions, reads }: AppDeps,
+): void => {
   const schema = { summary: 'Liveness, and what is loaded', response: { 200: jsonSchema(HealthSchema) } };
   app.get('/health', { config: { policy: 'health' }, schema }, async (): Promise<Health> => {
     const reachable = await Promise.race([online.reachable(), noAfter(PROBE_MS)]);
@@ -18,6 +21,7 @@ export const healthRoute = (app: FastifyInstance, { environment, keeper, online,
       environment,
       postgres: reachable ? 'reachable' : 'unreachable',
       ...(predictions && { prediction_log: predictions.counts() }),
+      ...(reads && { read_log: reads.counts() }),
       models: models.map(stateOf),
     };
   });

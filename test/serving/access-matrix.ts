@@ -29,7 +29,13 @@ export const matrix = `
     GET  /predictions/:id                               -       yes     -       yes      yes        yes       yes
     GET  /features/:view/:entity                        -       yes     -       yes      yes        -         yes
     POST /features/:view/push                           -       yes     -       -        yes        -         yes
-    POST /predict/batch                                 -       yes     -       -        yes        -         yes`;
+    POST /predict/batch                                 -       yes     -       -        yes        -         yes
+    GET  /audit                                         -       -       -       -        -          yes       yes
+    GET  /audit/reads                                   -       -       -       -        -          yes       yes
+    GET  /audit/verify                                  -       -       -       -        -          yes       yes
+    GET  /api-keys                                      -       -       -       -        -          -         yes
+    POST /api-keys                                      -       -       -       -        -          -         yes
+    DELETE /api-keys/:id                                -       -       -       -        -          -         yes`;
 
 export interface Cell {
   readonly method: string;
