@@ -22,6 +22,7 @@ import { modelsRoute } from './routes/models.ts';
 import { pageRoutes } from './routes/pages.ts';
 import { predictRoutes } from './routes/predict.ts';
 import { type PredictionRecords, predictionsRoute } from './routes/predictions.ts';
+import { describeBody, formats } from './schemas.ts';
 import type { FeatureReader } from './scoring/feature-cache.ts';
 import type { PredictionLog } from './scoring/prediction-log.ts';
 import type { InStage } from './stages.ts';
@@ -79,7 +80,7 @@ export const buildApp = async (deps: AppDeps): Promise<FastifyInstance> => {
     handlerTimeout: ANSWER_MS,
     ...(deps.tls && { https: deps.tls }),
     routerOptions: { maxParamLength: 600 },
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, formats } },
     frameworkErrors: (error, request, reply) => {
       sendProblem(
         reply as Parameters<typeof sendProblem>[0],
@@ -106,6 +107,7 @@ export const buildApp = async (deps: AppDeps): Promise<FastifyInstance> => {
   if (deps.metrics) countRequests(app, deps.metrics, servedBy(deps));
   if (deps.reads) noteReads(app, { log: deps.reads, now: deps.now, standardModel: deps.defaultModel });
   await app.register(swagger, { openapi: DESCRIPTION });
+  app.addHook('onRoute', describeBody);
   await controlAccess(app, deps.access);
   await app.register(async (routes) => {
     healthRoute(routes, deps);

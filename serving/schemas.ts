@@ -5,14 +5,12 @@ export const ModelName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/)
   .meta({ description: 'Name of a served model', examples: ['propensity'] });
-/** Text that Postgres can hold: without NUL, and without halves of characters, which JSON can write and no encoding can. */
-export const STORABLE = /^[^\0\ud800-\udfff]*$/u;
-export const Entity = z
-  .string()
-  .min(1)
-  .max(200)
-  .regex(STORABLE)
-  .meta({ description: 'Key of the entity, as text', examples: ['123'] });
+/** Formats of ours. `unicode`: no halves of characters, which JSON can write and no encoding can. */
+export const formats = { unicode: /^\P{Cs}*$/u };
+/** Text that Postgres can hold: that, and without NUL. */
+export const storable = (least: number, most: number): z.ZodString =>
+  z.string().min(least).max(most).meta({ format: 'unicode', pattern: '^[^\\x00]*$' });
+export const Entity = storable(1, 200).meta({ description: 'Key of the entity, as text', examples: ['123'] });
 const Moment = z.iso.datetime();
 const Value = z.union([z.number(), z.string(), z.null()]);
 
@@ -145,6 +143,11 @@ const ProblemDocument = z
   })
   .meta({ description: 'RFC 9457 problem details' });
 
+/** What Fastify answers by itself where a body is sent. */
+export const describeBody = ({ schema }: { readonly schema?: { body?: unknown; response?: unknown } }): void => {
+  if (schema?.body) Object.assign(schema, { response: { ...problems(413, 415), ...(schema.response ?? {}) } });
+};
+
 type JsonSchema = Record<string, unknown>;
 
 /** JSON Schema of a zod schema; a union of plain types becomes one list of types, which serialises without a validator. */
@@ -172,7 +175,7 @@ const PROBLEM = { content: { 'application/problem+json': { schema: jsonSchema(Pr
 
 /** Problem documents for the given statuses, for a route's `response`. */
 export const problems = (
-  ...statuses: readonly (400 | 401 | 403 | 404 | 429 | 500 | 503)[]
+  ...statuses: readonly (400 | 401 | 403 | 404 | 413 | 415 | 429 | 500 | 503)[]
 ): Record<number, JsonSchema> =>
   Object.fromEntries(statuses.map((status) => [status, { description: 'Problem', ...PROBLEM }]));
 

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { ApiKeyRow, NewApiKey } from '../../adapters/postgres/api-keys.ts';
 import { apiRoles, mayGrant, type Principal } from '../../core/api-policy.ts';
 import { PerennialError } from '../../core/errors.ts';
-import { jsonSchema, problems, STORABLE } from '../schemas.ts';
+import { jsonSchema, problems, storable } from '../schemas.ts';
 import { orUnavailable } from '../unavailable.ts';
 
 /** The keys of an environment as serving keeps them; each change and its line in the audit are one transaction. */
@@ -16,7 +16,7 @@ export interface KeyDesk {
 }
 
 const config = { policy: 'keys.manage' } as const;
-const Text = z.string().min(1).max(200).regex(STORABLE);
+const Text = storable(1, 200);
 const Role = z.enum(apiRoles);
 const USUAL_DAYS = 90;
 

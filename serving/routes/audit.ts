@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { AuditEntry, type AuditReport, type ChangeQuestion } from '../../core/audit.ts';
 import { type FoundRead, NotedRead, READ_CURSOR, type ReadQuestion } from '../../core/audit-read.ts';
 import { lookedAt } from '../access/reads.ts';
-import { Entity, jsonSchema, problems, STORABLE } from '../schemas.ts';
+import { Entity, jsonSchema, problems, storable } from '../schemas.ts';
 import { orUnavailable } from '../unavailable.ts';
 
 /** The audit as serving asks for it. */
@@ -18,7 +18,7 @@ export interface AuditDesk {
 const config = { policy: 'audit.read' } as const;
 const LIMIT = { usual: 50, most: 500 };
 
-const Word = z.string().min(1).max(200).regex(STORABLE);
+const Word = storable(1, 200);
 const shared = {
   limit: z
     .string()

@@ -69,9 +69,10 @@ describe('the audit over HTTP', () => {
     const { app, headers } = await appWith();
     const pages: number[][] = [];
     for (let next: string | null = '6'; next !== null; ) {
-      const url = `/audit?limit=2&before=${next}`;
-      const { changes, next: after } = (await app.inject({ url, headers: headers.approver ?? {} })).json();
-      pages.push(changes.map(({ seq }: AuditEntry) => seq));
+      const url: string = `/audit?limit=2&before=${next}`;
+      const reply = await app.inject({ url, headers: headers.approver ?? {} });
+      const { changes, next: after } = reply.json<{ changes: AuditEntry[]; next: string | null }>();
+      pages.push(changes.map(({ seq }) => seq));
       next = after;
     }
     expect(pages).toEqual([[5, 4], [3, 2], [1]]);
