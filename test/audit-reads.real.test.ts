@@ -2,6 +2,8 @@
 // expires without breaking the chain. And the API's own routes to the audit and to the keys.
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Pool } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -18,7 +20,8 @@ import {
   settingsOf,
   siblingOf,
 } from '../environments/environment.ts';
-import { moveAnchor, readsAnchorIn } from '../serving/access/anchor.ts';
+import { anchorIn, chainsOf, moveAnchor, readsAnchorIn } from '../serving/access/anchor.ts';
+import { verifyAll } from '../serving/access/desks.ts';
 import { type RunningApi, startApi } from '../serving/server.ts';
 import { startTestStack, type TestStack } from './support/stack.ts';
 
@@ -185,6 +188,26 @@ describe('reads', () => {
     const report = await tampered(sql, verify);
     expect(report.faults.map((fault) => fault.why).join()).toMatch(why);
     expect(anchor().read()).toEqual(known);
+    expect((await verify()).faults).toEqual([]);
+  });
+});
+
+describe('the anchor of reads', () => {
+  it('is none of the changes, and one that somebody put there is told without telling where', async () => {
+    await verify();
+    const changes = anchorIn(staging.keys, 'staging');
+    await moveAnchor(new PostgresAudit(pool), changes, { whole: true, at: new Date() });
+    const [mine, other] = ['audit-reads-anchor.json', 'audit-anchor.json'].map((file) => join(staging.keys, file));
+    const good = await readFile(mine ?? '', 'utf8');
+    await copyFile(other ?? '', mine ?? '');
+    await expect(verify()).rejects.toMatchObject({ code: 'NOT_TRUSTED' });
+    const told = await verifyAll(chainsOf(pool, staging.keys, 'staging'), new Date());
+    expect(told).toMatchObject({
+      changes: { faults: [] },
+      reads: { faults: [{ why: expect.stringContaining('not trusted') }] },
+    });
+    expect(JSON.stringify(told)).not.toContain(staging.keys);
+    await writeFile(mine ?? '', good);
     expect((await verify()).faults).toEqual([]);
   });
 });

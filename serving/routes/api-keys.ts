@@ -3,7 +3,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { ApiKeyRow, NewApiKey } from '../../adapters/postgres/api-keys.ts';
-import { apiRoles, mayGrant, type Principal } from '../../core/api-policy.ts';
+import { type ApiRole, apiRoles, mayGrant, type Principal } from '../../core/api-policy.ts';
 import { PerennialError } from '../../core/errors.ts';
 import { jsonSchema, problems, storable } from '../schemas.ts';
 import { orUnavailable } from '../unavailable.ts';
@@ -109,7 +109,7 @@ export const apiKeyRoutes = (app: FastifyInstance, environment: string, desk: Ke
 const answered = <T>(work: Promise<T>): Promise<T> => orUnavailable('The store of keys', work);
 
 /** Nobody hands on more than he has. @throws PerennialError FORBIDDEN */
-const requireGrant = (principal: Principal, roles: z.infer<typeof CreateBody>['roles']): void => {
+export const requireGrant = (principal: Principal, roles: readonly ApiRole[]): void => {
   requireSomebody(principal);
   const beyond = roles.find((role) => !mayGrant(principal.roles, role));
   if (beyond === undefined) return;

@@ -4,7 +4,7 @@ import type { ApiKeyRow } from '../../adapters/postgres/api-keys.ts';
 import { type ApiRole, apiRoles, mayGrant } from '../../core/api-policy.ts';
 import type { AuditEntry } from '../../core/audit.ts';
 import { PerennialError } from '../../core/errors.ts';
-import type { KeyDesk } from '../../serving/routes/api-keys.ts';
+import { type KeyDesk, requireGrant } from '../../serving/routes/api-keys.ts';
 import type { AuditDesk } from '../../serving/routes/audit.ts';
 import { FakeKeys, fakeAccess } from './fake-access.ts';
 import { fakeApp } from './fakes.ts';
@@ -181,5 +181,8 @@ describe('keys over HTTP', () => {
       'admin: viewer analyst scientist approver admin',
     ]);
     expect(mayGrant([], 'viewer')).toBe(false);
+    const scientist = { id: 'ann', roles: ['scientist'], kind: 'token' } as const;
+    expect(() => requireGrant(scientist, ['viewer', 'analyst'])).not.toThrow();
+    expect(() => requireGrant(scientist, ['viewer', 'approver'])).toThrow(/no more than whoever makes it .*approver/);
   });
 });
