@@ -3,11 +3,13 @@ import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import { compressLikeOurs, LakeUpkeep } from '../adapters/ducklake/maintenance.ts';
 import { PostgresRefreshTokens } from '../adapters/postgres/api-keys.ts';
+import { PostgresAuditReads } from '../adapters/postgres/audit-reads.ts';
 import { PostgresDataTags } from '../adapters/postgres/data-tags.ts';
 import { PostgresPrecomputed } from '../adapters/postgres/precomputed.ts';
 import { PostgresScoreJobs } from '../adapters/postgres/score-jobs.ts';
 import { recordUpkeep, trainedVersions, type UpkeepAccount } from '../adapters/postgres/upkeep.ts';
 import { type OpenRun, oldestOpenRun } from '../adapters/temporal/open-runs.ts';
+import { LEAST_READ_DAYS } from '../core/audit-read.ts';
 import { PerennialError } from '../core/errors.ts';
 import type { Cleaned, Cleared, Expired, MaintainInput, Merged, SweepInput, UpkeepPlan } from '../core/maintenance.ts';
 import { type LoggedCommit, type Protection, retain, withOrigins } from '../core/retention.ts';
@@ -31,6 +33,7 @@ const common = {
 const days = z.number().min(0).max(36_500);
 const maintainInput = z.strictObject({
   expireAfterDays: days.default(30),
+  readsAfterDays: z.number().min(LEAST_READ_DAYS).max(36_500).default(90),
   mergeFrom: z.int().min(2).default(4),
   ...common,
 });
@@ -47,8 +50,9 @@ const HOUR_MS = 3_600_000;
 export const createMaintainActivities = (deps: Deps) => ({
   planMaintenance: (input: MaintainInput): Promise<UpkeepPlan> =>
     framed(deps.crash, async () => {
-      const { expireAfterDays, mergeFrom, ...rest } = fields(maintainInput, input);
-      return { ...planOf(expireAfterDays, rest), mergeFrom, keep: 'history', settleSeconds: 0 };
+      const { expireAfterDays, readsAfterDays, mergeFrom, ...rest } = fields(maintainInput, input);
+      const plan = { ...planOf(expireAfterDays, rest), readsBefore: ago(readsAfterDays * 24) };
+      return { ...plan, mergeFrom, keep: 'history', settleSeconds: 0 };
     }),
 
   /** @throws PerennialError INVALID_INPUT in prod: nothing there is temporary. */
@@ -87,11 +91,13 @@ export const createMaintainActivities = (deps: Deps) => ({
     ),
 
   cleanUpFiles: (plan: UpkeepPlan): Promise<Cleaned> =>
-    framed(deps.crash, ({ signal }) =>
+    framed(deps.crash, ({ signal, lineage }) =>
       withLake(deps, signal, async (lake) => {
+        const reads = await expireReads(deps.pool, plan, lineage.workflow);
         const upkeep = upkeepOf(deps, lake);
         const old = await upkeep.deleteOld(plan.deleteBefore, plan.dryRun);
-        return { old, orphans: await upkeep.deleteOrphans(plan.deleteBefore, plan.dryRun) };
+        const orphans = await upkeep.deleteOrphans(plan.deleteBefore, plan.dryRun);
+        return { old, orphans, ...(reads !== undefined && { reads }) };
       }),
     ),
 
@@ -110,6 +116,16 @@ export const createMaintainActivities = (deps: Deps) => ({
   recordUpkeep: ({ kind, result }: Pick<UpkeepAccount, 'kind' | 'result'>): Promise<void> =>
     framed(deps.crash, ({ lineage }) => recordUpkeep(deps.pool, { kind, result, ...lineage })),
 });
+
+const expireReads = async (
+  pool: Deps['pool'],
+  { readsBefore, dryRun }: UpkeepPlan,
+  by: string,
+): Promise<number | undefined> => {
+  if (readsBefore === undefined) return undefined;
+  const reads = new PostgresAuditReads(pool);
+  return dryRun ? reads.olderThan(readsBefore) : reads.expire(readsBefore, by);
+};
 
 /** The expiry itself: what is younger than the floor stays, and so does whatever is needed. */
 export const expireIn = async (
@@ -168,11 +184,12 @@ const needed = ({ versions, tags, asked }: Pinned, log: readonly LoggedCommit[])
 export const upkeepOf = ({ pool, settings, crash }: Pick<Deps, 'pool' | 'settings' | 'crash'>, lake: OpenLake) =>
   new LakeUpkeep({ lake, pool, metadataSchema: settings.lake.metadataSchema, crash });
 
+const ago = (age: number): string => new Date(Date.now() - age * HOUR_MS).toISOString();
+
 const planOf = (
   days: number,
   { deleteAfterHours, scratchAfterHours, protect, dryRun }: z.output<z.ZodObject<typeof common>>,
 ): Omit<UpkeepPlan, 'mergeFrom' | 'keep' | 'settleSeconds'> => {
-  const ago = (age: number) => new Date(Date.now() - age * HOUR_MS).toISOString();
   return {
     expireBefore: ago(days * 24),
     deleteBefore: ago(deleteAfterHours),

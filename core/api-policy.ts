@@ -41,6 +41,12 @@ export const mayUse = (policy: ApiPolicy, roles: readonly ApiRole[]): boolean =>
   return open === ANYONE || roles.some((role) => open.includes(role));
 };
 
+/** True where the roles open all that `role` opens: nobody hands on more than he has. */
+export const mayGrant = (roles: readonly ApiRole[], role: ApiRole): boolean =>
+  Object.keys(apiPolicies)
+    .filter(isApiPolicy)
+    .every((policy) => !mayUse(policy, [role]) || mayUse(policy, roles));
+
 /** True for the name of a policy; a route that names another, or none, is closed. */
 export const isApiPolicy = (name: unknown): name is ApiPolicy =>
   typeof name === 'string' && Object.hasOwn(apiPolicies, name);

@@ -8,6 +8,8 @@ export interface MaintainInput {
   readonly deleteAfterHours?: number;
   /** How long scratch of steps stays that nobody has touched. Default: 48. */
   readonly scratchAfterHours?: number;
+  /** Records of who looked at whom over the API go when they are older than this; 30 at least. Default: 90. */
+  readonly readsAfterDays?: number;
   /** A table with at least so many small files gets them merged. Default: 4. */
   readonly mergeFrom?: number;
   /** Snapshots to keep readable besides those that are known to be needed. */
@@ -30,6 +32,8 @@ export interface UpkeepPlan {
   readonly expireBefore: string;
   readonly deleteBefore: string;
   readonly scratchBefore: string;
+  /** Absent in plans of a sweep and of older programs: then no read expires. */
+  readonly readsBefore?: string;
   readonly mergeFrom: number;
   readonly protect: readonly number[];
   readonly dryRun: boolean;
@@ -69,6 +73,8 @@ export interface Cleaned {
   readonly old: Deleted;
   /** Files that no snapshot ever knew: what killed attempts left. */
   readonly orphans: Deleted;
+  /** Batches of the API's reads. */
+  readonly reads?: number;
 }
 
 export interface Swept {

@@ -3,12 +3,15 @@ import swagger from '@fastify/swagger';
 import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify';
 import { securitySchemes } from './access/gate.ts';
 import { type Access, controlAccess } from './access/index.ts';
+import { noteReads, type ReadLog } from './access/reads.ts';
 import type { FeatureStore } from './feature-store.ts';
 import type { ModelKeeper } from './keeper.ts';
 import type { ApiMetrics } from './metrics.ts';
 import { type Overload, shedOverload } from './overload.ts';
 import type { OnlineStore, ReportSource } from './ports.ts';
 import { problem, problemOf, sendProblem } from './problem.ts';
+import { apiKeyRoutes, type KeyDesk } from './routes/api-keys.ts';
+import { type AuditDesk, auditRoutes } from './routes/audit.ts';
 import { batchRoute } from './routes/batch.ts';
 import { explainRoute } from './routes/explain.ts';
 import { featureRoutes } from './routes/features.ts';
@@ -21,6 +24,7 @@ import { pageRoutes } from './routes/pages.ts';
 import { predictRoutes } from './routes/predict.ts';
 import { type PredictionRecords, predictionsRoute } from './routes/predictions.ts';
 import { topRoute } from './routes/top.ts';
+import { describeBody, formats } from './schemas.ts';
 import type { CacheReadings, FeatureReader } from './scoring/feature-cache.ts';
 import type { PrecomputedAnswers } from './scoring/precomputed.ts';
 import type { PredictionLog } from './scoring/prediction-log.ts';
@@ -45,6 +49,12 @@ export interface AppDeps {
   readonly predictions?: Pick<PredictionLog, 'add' | 'counts'>;
   /** Where they are looked up again. */
   readonly records?: PredictionRecords;
+  /** Where it is noted who asked about whom; without one, it is not. */
+  readonly reads?: Pick<ReadLog, 'answered' | 'refused' | 'counts'>;
+  /** Without one, the audit is not told here. */
+  readonly audit?: AuditDesk;
+  /** Without one, keys are the command line's business alone. */
+  readonly keys?: KeyDesk;
   /** Without one, features are neither told nor taken. */
   readonly featureStore?: FeatureStore;
   readonly reports: ReportSource;
@@ -79,7 +89,7 @@ export const buildApp = async (deps: AppDeps): Promise<FastifyInstance> => {
     handlerTimeout: ANSWER_MS,
     ...(deps.tls && { https: deps.tls }),
     routerOptions: { maxParamLength: 600 },
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, formats } },
     frameworkErrors: (error, request, reply) => {
       sendProblem(
         reply as Parameters<typeof sendProblem>[0],
@@ -104,7 +114,9 @@ export const buildApp = async (deps: AppDeps): Promise<FastifyInstance> => {
   if (deps.traced) traceRequests(app, deps.environment);
   if (deps.overload) shedOverload(app, deps.overload);
   if (deps.metrics) countRequests(app, deps.metrics, servedBy(deps));
+  if (deps.reads) noteReads(app, { log: deps.reads, now: deps.now, standardModel: deps.defaultModel });
   await app.register(swagger, { openapi: DESCRIPTION });
+  app.addHook('onRoute', describeBody);
   await controlAccess(app, deps.access);
   await app.register(async (routes) => {
     healthRoute(routes, deps);
@@ -118,6 +130,8 @@ export const buildApp = async (deps: AppDeps): Promise<FastifyInstance> => {
     inferRoutes(routes, deps);
     pageRoutes(routes, deps);
     if (deps.featureStore) featureRoutes(routes, deps.featureStore, deps);
+    if (deps.audit) auditRoutes(routes, deps.audit);
+    if (deps.keys) apiKeyRoutes(routes, deps.environment, deps.keys);
     if (deps.metrics) metricsRoute(routes, deps.metrics);
     routes.get('/openapi.json', { config: { policy: 'openapi' }, schema: { hide: true } }, () => app.swagger());
   });

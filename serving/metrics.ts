@@ -1,5 +1,6 @@
 // What the API tells Prometheus: requests, stages, models, cache, prediction log, Postgres, event loop. One registry an environment.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { LogCounts } from './batched-log.ts';
 import type { ModelState } from './keeper.ts';
 import type { CacheReadings } from './scoring/feature-cache.ts';
 import { afterwards, type InStage, type Stage } from './stages.ts';
@@ -9,7 +10,8 @@ export interface Readings extends CacheReadings {
   readonly environment: string;
   readonly models: () => readonly ModelState[];
   readonly pool: () => { readonly total: number; readonly idle: number; readonly waiting: number };
-  readonly log?: () => { readonly waiting: number; readonly written: number; readonly dropped: number };
+  readonly log?: () => LogCounts;
+  readonly reads?: () => LogCounts;
 }
 
 export interface AnsweredRequest {
@@ -92,7 +94,7 @@ const countersIn = (registry: Registry) => {
 };
 
 /** Gauges and counters whose truth is kept elsewhere: read when somebody scrapes. */
-const readInto = (registry: Registry, { models, pool, cache, shared, log }: Readings): void => {
+const readInto = (registry: Registry, { models, pool, cache, shared, log, reads }: Readings): void => {
   const reading = <Metric extends Gauge | Counter>(
     name: string,
     help: string,
@@ -145,11 +147,13 @@ const readInto = (registry: Registry, { models, pool, cache, shared, log }: Read
       gauge.set(Number(shared().connected)),
     );
   }
-  if (log) {
-    total('perennial_prediction_log_total', 'Predictions by what became of their record', ['result'], (counter) => {
-      counter.inc({ result: 'written' }, log().written);
-      counter.inc({ result: 'dropped' }, log().dropped);
+  const logged = (name: string, help: string, counts: () => LogCounts) => {
+    total(`${name}_total`, help, ['result'], (counter) => {
+      counter.inc({ result: 'written' }, counts().written);
+      counter.inc({ result: 'dropped' }, counts().dropped);
     });
-    read('perennial_prediction_log_waiting', 'Records not written yet', [], (gauge) => gauge.set(log().waiting));
-  }
+    read(`${name}_waiting`, 'Records not written yet', [], (gauge) => gauge.set(counts().waiting));
+  };
+  if (log) logged('perennial_prediction_log', 'Predictions by what became of their record', log);
+  if (reads) logged('perennial_read_log', 'Records of who asked about whom, by what became of them', reads);
 };

@@ -63,6 +63,7 @@ const ownProblem = ({ code, message, context }: PerennialError): Problem => {
   if (code === 'UNKNOWN_NAME') return problem(404, message, more);
   if (code === 'INVALID_INPUT') return problem(400, message, more);
   if (code === 'CONFLICT') return problem(409, message, more);
+  if (code === 'FORBIDDEN') return problem(403, message, more);
   if (code === 'UNAVAILABLE') return problem(503, message, more);
   return problem(500, 'The request could not be answered. The log of the server says why.');
 };

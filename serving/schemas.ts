@@ -5,14 +5,12 @@ export const ModelName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/)
   .meta({ description: 'Name of a served model', examples: ['propensity'] });
-/** Text without the one character that Postgres cannot hold. */
-export const STORABLE = /^[^\0]*$/;
-export const Entity = z
-  .string()
-  .min(1)
-  .max(200)
-  .regex(STORABLE)
-  .meta({ description: 'Key of the entity, as text', examples: ['123'] });
+/** Formats of ours. `unicode`: no halves of characters, which JSON can write and no encoding can. */
+export const formats = { unicode: /^\P{Cs}*$/u };
+/** Text that Postgres can hold: that, and without NUL. */
+export const storable = (least: number, most: number): z.ZodString =>
+  z.string().min(least).max(most).meta({ format: 'unicode', pattern: '^[^\\x00]*$' });
+export const Entity = storable(1, 200).meta({ description: 'Key of the entity, as text', examples: ['123'] });
 export const Moment = z.iso.datetime();
 const Value = z.union([z.number(), z.string(), z.null()]);
 
@@ -132,6 +130,10 @@ export const Health = z.strictObject({
     .strictObject({ waiting: z.int(), written: z.int(), dropped: z.int() })
     .optional()
     .meta({ description: 'Records of answers since the start; dropped for want of room while Postgres was away' }),
+  read_log: z
+    .strictObject({ waiting: z.int(), written: z.int(), dropped: z.int() })
+    .optional()
+    .meta({ description: 'Records of who asked about whom since the start, counted in the same way' }),
   models: z.array(
     z.strictObject({
       model: z.string(),
@@ -190,6 +192,11 @@ const ProblemDocument = z
     mend: z.string().optional(),
   })
   .meta({ description: 'RFC 9457 problem details' });
+
+/** What Fastify answers by itself where a body is sent. */
+export const describeBody = ({ schema }: { readonly schema?: { body?: unknown; response?: unknown } }): void => {
+  if (schema?.body) Object.assign(schema, { response: { ...problems(413, 415), ...(schema.response ?? {}) } });
+};
 
 type JsonSchema = Record<string, unknown>;
 

@@ -3,7 +3,7 @@ import { type Logger, pino } from 'pino';
 import { FolderArtifacts } from '../adapters/artifacts/folder.ts';
 import { openOnnx } from '../adapters/onnx/session.ts';
 import { traceIds } from '../adapters/otel/provider.ts';
-import { PostgresAudit } from '../adapters/postgres/audit.ts';
+import { PostgresAuditReads } from '../adapters/postgres/audit-reads.ts';
 import { PostgresFeatureRegistry } from '../adapters/postgres/feature-registry.ts';
 import { PostgresOnlineStore } from '../adapters/postgres/online-store.ts';
 import { openPool } from '../adapters/postgres/pool.ts';
@@ -18,8 +18,10 @@ import { KeyFolder } from '../adapters/signing/key-folder.ts';
 import type { UseCase } from '../core/use-case.ts';
 import type { Environment } from '../environments/environment.ts';
 import { useCases } from '../models/index.ts';
-import { anchorIn, keepAnchor } from './access/anchor.ts';
+import { chainsOf, keepAnchor } from './access/anchor.ts';
+import { auditDesk, keyDesk } from './access/desks.ts';
 import type { GuardedRoute } from './access/principal.ts';
+import { ReadLog } from './access/reads.ts';
 import { requireSafe } from './access/safety.ts';
 import { readTls } from './access/transport.ts';
 import { accessOf } from './access/wire.ts';
@@ -54,17 +56,18 @@ type Delay = ReturnType<typeof watchDelay>;
 /** Starts the API at the environment's address. It comes up without a model, and without Postgres, and says so in /health. */
 export const startApi = async (environment: Environment): Promise<RunningApi> => {
   requireSafe(environment);
-  const { postgres, keys, name, api } = environment;
+  const { postgres, name, api } = environment;
   const log = pino({ name: 'serving', level: 'info' });
   const tools = openTools(environment, log);
-  const { pool, logPool, jobPool, keeper, features, predictions, explainer, jobs, texts } = tools;
+  const { pool, logPool, jobPool, keeper, features, predictions, reads, chains, explainer, jobs, texts } = tools;
   const delay = watchDelay();
   const runner = new JobRunner({ ...jobs, keeper, log, delayMs: delay.delayMs });
   const app = await buildApp(depsOf(environment, tools, { delay, runner, log }));
   await keeper.start();
   predictions.start();
   runner.start();
-  const stopAnchor = keepAnchor({ audit: new PostgresAudit(pool), anchor: anchorIn(keys, name), log, now: Date.now });
+  reads.start();
+  const stopAnchor = keepAnchor({ chains, log, now: Date.now });
   const silence = hearChanges(postgres, { keeper, features, log });
   const url = await app.listen({ host: api.host, port: api.port });
   log.info({ url, environment: name, models: tools.models.map((model) => model.name) }, 'The API answers');
@@ -75,6 +78,7 @@ export const startApi = async (environment: Environment): Promise<RunningApi> =>
       await app.close();
       await runner.stop();
       delay.close();
+      await reads.stop();
       await stopAnchor();
       await silence();
       await keeper.stop();
@@ -122,6 +126,8 @@ const openTools = (environment: Environment, log: Logger) => {
     texts,
     shared,
     predictions: new PredictionLog({ sink: new PostgresPredictionLog(logPool), log }),
+    chains: chainsOf(pool, keys, name),
+    reads: new ReadLog({ sink: new PostgresAuditReads(logPool), log }),
   };
 };
 
@@ -144,7 +150,7 @@ interface Running {
 }
 
 const depsOf = (environment: Environment, tools: Tools, { delay, runner, log }: Running): AppDeps => {
-  const { pool, online, artifacts, models, keeper, features, shared, predictions } = tools;
+  const { pool, online, artifacts, models, keeper, features, shared, predictions, reads, chains } = tools;
   const { name, api, telemetry } = environment;
   const traced = telemetry.otlp !== undefined;
   const caches = { cache: () => features.cacheStats(), ...(shared && { shared: () => shared.stats() }) };
@@ -154,6 +160,7 @@ const depsOf = (environment: Environment, tools: Tools, { delay, runner, log }: 
     pool: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     ...caches,
     log: () => predictions.counts(),
+    reads: () => reads.counts(),
   });
   const folds = useCases.flatMap((useCase) => useCase.folds ?? []);
   return {
@@ -166,7 +173,10 @@ const depsOf = (environment: Environment, tools: Tools, { delay, runner, log }: 
     predictions,
     precomputed: new PostgresPrecomputed(pool),
     jobs: { jobs: tools.jobs.jobs, kick: () => runner.kick() },
+    reads,
     records: new PostgresPredictionLog(pool),
+    audit: auditDesk(pool, chains, Date.now),
+    keys: keyDesk(pool),
     featureStore: postgresFeatureStore(new PostgresFeatureRegistry(pool), online, folds),
     access: accessOf(environment, pool, log),
     ...(api.tls && { tls: readTls(api.tls) }),

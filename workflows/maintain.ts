@@ -1,6 +1,6 @@
 // The lake's upkeep: few files instead of many, no snapshot that nothing needs, no file that no snapshot knows, no token that expired.
 import * as wf from '@temporalio/workflow';
-import type { Deleted, Expired, MaintainInput, MaintainSummary } from '../core/maintenance.ts';
+import type { Cleaned, Deleted, Expired, MaintainInput, MaintainSummary } from '../core/maintenance.ts';
 import { attributes } from './names.ts';
 import { compute, light } from './proxies.ts';
 import { type StageBoard, stageBoard } from './stage-board.ts';
@@ -17,7 +17,7 @@ export async function maintain(input: MaintainInput): Promise<MaintainSummary> {
   const expire = () => heavy.expireSnapshots.executeWithOptions({ summary: 'expire old snapshots' }, [plan]);
   const expired = await board.run('expire', expire, expiredNote);
   const clean = () => heavy.cleanUpFiles.executeWithOptions({ summary: 'delete what nothing knows' }, [plan]);
-  const cleaned = await board.run('clean up', clean, (all) => `${note(all.old)} old, ${note(all.orphans)} orphaned`);
+  const cleaned = await board.run('clean up', clean, cleanedNote);
   const scratch = await clearScratch(board, () =>
     quick.clearScratch.executeWithOptions({ summary: 'clear scratch' }, [plan]),
   );
@@ -37,5 +37,8 @@ export const clearScratch = (board: StageBoard, work: () => Promise<Deleted>): P
 
 export const expiredNote = ({ expired, left, floor, heldBy }: Expired): string =>
   `${expired} snapshots, ${left} left, all since ${floor.slice(0, 10)}${heldBy === null ? '' : `, held by ${heldBy}`}`;
+
+const cleanedNote = ({ old, orphans, reads = 0 }: Cleaned): string =>
+  `${note(old)} old, ${note(orphans)} orphaned${reads === 0 ? '' : `, ${reads} batches of reads expired`}`;
 
 export const note = ({ files, bytes }: Deleted): string => `${files} files (${(bytes / 1e6).toFixed(1)} MB)`;

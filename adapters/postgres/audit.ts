@@ -1,7 +1,7 @@
 // The audit of one environment, read: its triggers write it (`migrations/000010_access.sql`). The pool's search_path names the schema.
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import type { AuditRow } from '../../core/audit.ts';
+import { AuditEntry, type AuditRow, type ChangeQuestion } from '../../core/audit.ts';
 
 const Row = z.strictObject({ seq: z.coerce.number().int(), entry: z.string(), previous: z.string(), hash: z.string() });
 const PAGE_ROWS = 1_000;
@@ -26,11 +26,20 @@ export class PostgresAudit {
   }
 
   /** The newest first. */
-  newest(limit: number): Promise<AuditRow[]> {
-    return this.page('order by seq desc limit $1', [limit]);
+  async find({ who, what, since, before, limit }: ChangeQuestion): Promise<AuditEntry[]> {
+    const asked = [
+      [`entry::jsonb ->> 'who' =`, who],
+      [`entry::jsonb ->> 'what' =`, what],
+      [`entry::jsonb ->> 'at' >=`, since],
+      ['seq <', before],
+    ] as const;
+    const given = asked.filter(([, value]) => value !== undefined);
+    const where = given.map(([condition], i) => `${i === 0 ? 'where' : 'and'} ${condition} $${i + 2}`).join(' ');
+    const rows = await this.page(`${where} order by seq desc limit $1`, [limit, ...given.map(([, value]) => value)]);
+    return rows.map(({ entry }) => AuditEntry.parse(JSON.parse(entry)));
   }
 
-  private async page(rest: string, values: readonly number[]): Promise<AuditRow[]> {
+  private async page(rest: string, values: readonly unknown[]): Promise<AuditRow[]> {
     const { rows } = await this.pool.query(`select seq, entry, previous, hash from audit_log ${rest}`, [...values]);
     return rows.map((row) => Row.parse(row));
   }

@@ -58,6 +58,9 @@ export const tableRules: Readonly<Record<string, TableRule>> = {
   issued_tokens: { kind: 'data', write: 'select, insert' },
   rate_limits: { kind: 'secret', write: 'select, insert, update, delete' },
   audit_log: { kind: 'data', write: 'select' },
+  // Their triggers say what is written, whatever is given; what expires is deleted by the owner's rights alone.
+  audit_reads: { kind: 'data', write: 'select, insert' },
+  audit_read_expiries: { kind: 'data', write: 'select, insert' },
   steps: { kind: 'data', write: 'select, insert, update (stage)' },
 };
 

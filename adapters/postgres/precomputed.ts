@@ -1,4 +1,4 @@
-// Answers made ahead, beside the online features they were made of (`migrations/000050_precomputed.sql`): scoring writes them, the API
+// Answers made ahead, beside the online features they were made of (`migrations/000016_precomputed.sql`): scoring writes them, the API
 // reads them. The pool's search_path names the environment's schema.
 import type { Pool } from 'pg';
 import type { FeatureValue } from '../../core/feature-value.ts';

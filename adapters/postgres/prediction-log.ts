@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import type { LoggedPrediction } from '../../core/prediction-log.ts';
+import { orRefused } from './refusal.ts';
 
 const Row = z
   .object({
@@ -70,9 +71,10 @@ export class PostgresPredictionLog {
     this.pool = pool;
   }
 
-  /** Whole or not at all; the same batch again changes nothing. */
+  /** Whole or not at all; the same batch again changes nothing. @throws PerennialError INVALID_INPUT for what can never be stored. */
   async write({ id, rows }: { readonly id: string; readonly rows: readonly LoggedPrediction[] }): Promise<void> {
-    await this.pool.query({ name: 'prediction-log-write', text: WRITE, values: [id, JSON.stringify(rows)] });
+    const query = { name: 'prediction-log-write', text: WRITE, values: [id, JSON.stringify(rows)] };
+    await orRefused('batch', this.pool.query(query));
   }
 
   /** A prediction that was not moved to the lake yet. */

@@ -1,4 +1,4 @@
-// Scoring jobs and what they answered so far (`migrations/000051_score_jobs.sql`): asked for over HTTP, done by whichever API has the lease.
+// Scoring jobs and what they answered so far (`migrations/000017_score_jobs.sql`): asked for over HTTP, done by whichever API has the lease.
 // The pool's search_path names the environment's schema.
 import type { Pool, PoolClient } from 'pg';
 import type { ChunkAnswer, ScoreJob } from '../../core/score-job.ts';

@@ -10,11 +10,14 @@ export class AnchorFile {
   private readonly file: string;
   private readonly environment: string;
   private readonly keys: SigningKeys;
+  private readonly chain: AuditAnchor['chain'];
 
-  constructor(file: string, environment: string, keys: SigningKeys) {
+  /** `chain`: of the reads, where it is not of the changes. */
+  constructor(file: string, environment: string, keys: SigningKeys, chain?: AuditAnchor['chain']) {
     this.file = file;
     this.environment = environment;
     this.keys = keys;
+    this.chain = chain;
   }
 
   /**
@@ -27,6 +30,7 @@ export class AnchorFile {
     const found = AuditAnchor.safeParse(jsonOf(text));
     if (!found.success || found.data.environment !== this.environment)
       throw this.untrusted('it is no anchor of this environment');
+    if (found.data.chain !== this.chain) throw this.untrusted('it is the anchor of another chain');
     const { keyId, signature } = found.data;
     const keyring = this.keys.keyring();
     const why = whyUntrusted(keyring, keyId);
@@ -43,7 +47,8 @@ export class AnchorFile {
 
   write({ seq, hash }: AuditHead, at: Date): void {
     const signer = this.keys.signer();
-    const said = { environment: this.environment, seq, hash, at: at.toISOString() };
+    const { environment, chain } = this;
+    const said = { environment, ...(chain && { chain }), seq, hash, at: at.toISOString() };
     const signature = Buffer.from(signer.sign(anchorBytes(said))).toString('base64');
     const anchor: AuditAnchor = { format: 'perennial/audit-anchor/1', ...said, keyId: signer.keyId, signature };
     writeWhole(this.file, `${JSON.stringify(anchor, null, 2)}\n`, 0o600);

@@ -58,7 +58,7 @@ const admit = async (gate: Gate, request: FastifyRequest, reply: FastifyReply): 
 };
 
 /** Of the connection itself; what a header says of it is anybody's word. */
-const addressOf = ({ socket }: FastifyRequest): string => `address:${socket.remoteAddress ?? 'unknown'}`;
+export const addressOf = ({ socket }: FastifyRequest): string => `address:${socket.remoteAddress ?? 'unknown'}`;
 
 const limited = async ({ limiter }: Gate, whose: string, reply: FastifyReply): Promise<FastifyReply | undefined> => {
   const allowance = await limiter.take(whose);

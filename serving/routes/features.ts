@@ -5,21 +5,21 @@ import { PerennialError } from '../../core/errors.ts';
 import { checkPush, checkText } from '../../core/feature-push.ts';
 import type { AppDeps } from '../app.ts';
 import type { FeatureStore } from '../feature-store.ts';
-import { Entity, EXPIRED, jsonSchema, problems, STORABLE } from '../schemas.ts';
+import { Entity, EXPIRED, jsonSchema, problems, storable } from '../schemas.ts';
 
 const View = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_-]{0,62}(@[0-9a-f]{12})?$/)
   .meta({ description: 'A feature view, in its newest version or in the one named', examples: ['customer_daily'] });
 const Moment = z.iso.datetime({ offset: true });
-const Value = z.union([z.number(), z.string().max(1_000).regex(STORABLE), z.null()]);
-const Values = z.record(z.string(), Value);
+const Values = z.record(z.string(), z.union([z.number(), z.string(), z.null()]));
+const PushedValues = z.record(z.string(), z.union([z.number(), storable(0, 1_000), z.null()]));
 
 const ViewPath = z.strictObject({ view: View });
 const EntityPath = z.strictObject({ view: View, entity: Entity });
 const PushBody = z.strictObject({
   rows: z
-    .array(z.strictObject({ entity: Entity, event_time: Moment, values: Values }))
+    .array(z.strictObject({ entity: Entity, event_time: Moment, values: PushedValues }))
     .min(1)
     .max(1_000),
 });

@@ -8,7 +8,7 @@ const PROBE_MS = 1_000;
 
 export const healthRoute = (
   app: FastifyInstance,
-  { environment, keeper, online, caches, predictions }: AppDeps,
+  { environment, keeper, online, caches, predictions, reads }: AppDeps,
 ): void => {
   const schema = { summary: 'Liveness, and what is loaded', response: { 200: jsonSchema(HealthSchema) } };
   app.get('/health', { config: { policy: 'health' }, schema }, async (): Promise<Health> => {
@@ -22,6 +22,7 @@ export const healthRoute = (
       postgres: reachable ? 'reachable' : 'unreachable',
       ...(caches && { feature_cache: cacheOf(caches) }),
       ...(predictions && { prediction_log: predictions.counts() }),
+      ...(reads && { read_log: reads.counts() }),
       models: models.map(stateOf),
     };
   });

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { PerennialError } from '../../core/errors.ts';
 import type { LoggedPrediction } from '../../core/prediction-log.ts';
+import { lookedAt } from '../access/reads.ts';
 import {
   jsonSchema,
   PredictionPath,
@@ -21,7 +22,8 @@ export const predictionsRoute = (app: FastifyInstance, records: PredictionRecord
   app.get<{ Params: PredictionPath }>(
     '/predictions/:id',
     { config: { policy: 'predictions.read' }, schema },
-    async ({ params: { id } }): Promise<PredictionRecord> => {
+    async (request): Promise<PredictionRecord> => {
+      const { id } = request.params;
       const found = await records.find(id).catch((cause: unknown) => {
         const mend = 'Try again';
         throw new PerennialError('UNAVAILABLE', 'The log of predictions does not answer', {
@@ -30,7 +32,10 @@ export const predictionsRoute = (app: FastifyInstance, records: PredictionRecord
           cause,
         });
       });
-      if (found) return recordOf(found);
+      if (found) {
+        lookedAt(request, [found.entity]);
+        return recordOf(found);
+      }
       const mend = `It was noted seconds after the answer, and moved to the lake within hours: \`perennial why ${id}\``;
       throw new PerennialError('UNKNOWN_NAME', 'No record of this answer waits here', { field: 'id', value: id, mend });
     },

@@ -43,6 +43,8 @@ export const tables = {
     issued_tokens        si----       ------           ------        si----     si----  ------
     rate_limits          siurd-       ------           ------        siurd-     siurd-  ------
     audit_log            s-----       ------           ------        s-----     s-----  ------
+    audit_reads          si----       ------           ------        si----     si----  ------
+    audit_read_expiries  si----       ------           ------        si----     si----  ------
     steps                siu---       ------           ------        siu---     siu---  ------
     lake                 siurdt       ------           ------        siurd-     siurd-  ------`,
   staging: `
@@ -79,6 +81,8 @@ export const tables = {
     issued_tokens        ------       si----           ------        s-----     si----  ------
     rate_limits          ------       siurd-           ------        ------     siurd-  ------
     audit_log            ------       s-----           ------        s-----     s-----  ------
+    audit_reads          ------       si----           ------        s-----     si----  ------
+    audit_read_expiries  ------       si----           ------        s-----     si----  ------
     steps                ------       siu---           ------        s-----     siu---  ------
     lake                 ------       siurdt           ------        s-----     siurd-  ------`,
   prod: `
@@ -115,6 +119,8 @@ export const tables = {
     issued_tokens        ------       ------           si----        ------     s-----  ------
     rate_limits          ------       ------           siurd-        ------     ------  ------
     audit_log            ------       ------           s-----        ------     s-----  ------
+    audit_reads          ------       ------           si----        ------     s-----  ------
+    audit_read_expiries  ------       ------           si----        ------     s-----  ------
     steps                ------       ------           siu---        ------     s-----  ------
     lake                 ------       ------           siurdt        ------     s-----  ------`,
 } as const;

@@ -1,6 +1,7 @@
 // The chain of the audit, followed without a database: what holds, and what each way to falsify it is called.
 import { describe, expect, it } from 'vitest';
 import { type AuditRow, verifyAudit } from '../../core/audit.ts';
+import { readChain } from '../../core/audit-read.ts';
 import { sha256 } from '../../core/commit.ts';
 
 const entry = (seq: number, who = 'ann'): string =>
@@ -52,6 +53,25 @@ describe('a chain', () => {
     expect(await faults([])).toEqual(['0: the tail was cut: the anchor knows row 5']);
     const anew = chainOf([1, 2, 3, 4, 5].map((seq) => entry(seq, 'bob')));
     expect(await faults(anew)).toEqual(['5: it is not the row that the anchor knows: the chain was written anew']);
+  });
+
+  it('whose front expired holds from there on, and only from there', async () => {
+    const reads = chainOf(
+      [1, 2, 3, 4, 5].map((seq) => `{"at": "2026-01-01T00:00:00.000000Z", "seq": ${seq}, "reads": []}`),
+    );
+    const [left, begin] = [reads.slice(2), headOf(reads.slice(0, 2))];
+    const why = async (rows: readonly AuditRow[], from: typeof begin, anchor = headOf(reads)) =>
+      (await verifyAudit(read(rows), anchor, false, readChain(from))).faults.map(({ seq, why }) => `${seq}: ${why}`);
+    expect(await why(left, begin)).toEqual([]);
+    expect(await why([], headOf(reads))).toEqual([]);
+    expect(await why(left.slice(1), begin)).toEqual(['4: a row is missing before it']);
+    expect(await why(left, { ...begin, hash: 'f'.repeat(64) })).toEqual(['3: it does not follow the row before it']);
+    expect(await why(left.slice(0, 2), begin)).toEqual(['4: the tail was cut: the anchor knows row 5']);
+    expect(await why(left, begin, { ...begin, hash: 'f'.repeat(64) })).toEqual([
+      '2: it is not the row that the anchor knows: the chain was written anew',
+    ]);
+    // What the anchor knew has expired since.
+    expect(await why(left, begin, headOf(reads.slice(0, 1)))).toEqual([]);
   });
 
   it('that is followed from its anchor tells where the anchor’s row is gone', async () => {

@@ -34,7 +34,13 @@ export const matrix = `
     POST /jobs/score                                    -       yes     -       -        yes        -         yes
     GET  /jobs/:id                                      -       yes     -       -        yes        -         yes
     GET  /jobs/:id/results                              -       yes     -       -        yes        -         yes
-    DELETE /jobs/:id                                    -       yes     -       -        yes        -         yes`;
+    DELETE /jobs/:id                                    -       yes     -       -        yes        -         yes
+    GET  /audit                                         -       -       -       -        -          yes       yes
+    GET  /audit/reads                                   -       -       -       -        -          yes       yes
+    GET  /audit/verify                                  -       -       -       -        -          yes       yes
+    GET  /api-keys                                      -       -       -       -        -          -         yes
+    POST /api-keys                                      -       -       -       -        -          -         yes
+    DELETE /api-keys/:id                                -       -       -       -        -          -         yes`;
 
 export interface Cell {
   readonly method: string;

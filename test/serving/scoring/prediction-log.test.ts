@@ -1,5 +1,6 @@
 // The log of answers in memory: written in batches behind the requests' back, tried again under the same name, dropped and counted when full.
 import { describe, expect, it } from 'vitest';
+import { PerennialError } from '../../../core/errors.ts';
 import { type PredictionBatch, PredictionLog } from '../../../serving/scoring/prediction-log.ts';
 import { loggedPrediction } from '../../support/predictions.ts';
 import { quiet } from '../fakes.ts';
@@ -7,12 +8,13 @@ import { quiet } from '../fakes.ts';
 /** A sink that keeps each batch once, by its name, and may be away or lose its answer. */
 const logOf = (more: { room?: number; batchRows?: number } = {}) => {
   const sink = {
-    mood: 'well' as 'well' | 'away' | 'mute',
+    mood: 'well' as 'well' | 'away' | 'mute' | 'adamant',
     tries: 0,
     batches: new Map<string, PredictionBatch>(),
     write: async (batch: PredictionBatch) => {
       sink.tries += 1;
       if (sink.mood === 'away') throw new Error('away');
+      if (sink.mood === 'adamant') throw new PerennialError('INVALID_INPUT', 'never');
       sink.batches.set(batch.id, batch);
       if (sink.mood === 'mute') throw new Error('the answer was lost');
     },
@@ -62,6 +64,18 @@ describe('the prediction log', () => {
     add(15, 16);
     await log.flush();
     expect(written()).toEqual(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '15']);
+  });
+
+  it('loses a batch that can never be written, and nothing behind it', async () => {
+    const { log, sink, written, add } = logOf();
+    add(0, 3);
+    sink.mood = 'adamant';
+    await log.flush();
+    expect(log.counts()).toEqual({ waiting: 0, written: 0, dropped: 3 });
+    sink.mood = 'well';
+    add(3, 5);
+    await log.flush();
+    expect(written()).toEqual(['3', '4']);
   });
 
   it('has one writer, however often it is asked', async () => {
