@@ -32,7 +32,7 @@ export const scoringOf = (signature: Signature, vector: InputVector, session: Pr
   const walked = (values: FeatureValues) => calibrated(signature.calibration, rawScore(model, vector.row(values)));
   return {
     scorer: 'trees',
-    scoreMany: async (rows) => (rows.length <= FEW ? Float64Array.from(rows, walked) : scoreMany(rows)),
+    scoreMany: (rows) => (rows.length <= FEW ? rows.map(walked) : scoreMany(rows)),
     score: async (values) => walked(values),
     explain: (values) => {
       const row = vector.row(values);
