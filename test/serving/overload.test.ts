@@ -111,32 +111,31 @@ describe('a line', () => {
     expect((await Promise.all(all)).map(({ statusCode }) => statusCode)).toEqual([200, 200, 200, 200]);
   });
 
-  it('lets nobody overtake', async () => {
+  it('lets nobody overtake, not even who comes while there is time again', async () => {
     const time = byHand();
     const began: string[] = [];
+    const all: Promise<unknown>[] = [];
+    const come = (entity: string) => all.push(app.inject(`/predict/propensity/${entity}`).then((reply) => reply));
     const online = {
-      read: async (_view: string, entities: readonly string[]) => {
-        began.push(...entities);
-        time.pass(10);
-        return new Map(entities.map((entity) => [entity, known]));
+      read: async (_view: string, [entity = '']: readonly string[]) => {
+        began.push(entity);
+        if (entity === 'first') time.pass(10);
+        if (entity === 'second') come('last');
+        return new Map([[entity, known]]);
       },
       reachable: async () => true,
     };
     const { app } = await fakeApp({ online, overload: { limits, delayMs: () => 0, ...time } });
-    const ask = (entity: string) => app.inject(`/predict/propensity/${entity}`);
-    const all = [ask('a')];
-    await settled();
-    all.push(ask('b'), ask('c'));
-    await settled();
+    await app.ready();
+    for (const entity of ['first', 'second', 'third']) {
+      come(entity);
+      await settled();
+    }
     time.turn();
     await settled();
-    all.push(ask('d'));
-    for (let i = 0; i < 4; i += 1) {
-      await settled();
-      time.turn();
-    }
+    time.turn();
     await Promise.all(all);
-    expect(began).toEqual(['a', 'b', 'c', 'd']);
+    expect(began).toEqual(['first', 'second', 'third', 'last']);
   });
 
   it('is refused to others once the next in it has waited too long, and open again when he begins', async () => {
