@@ -13,7 +13,7 @@ import { useCases } from '../models/index.ts';
 import { peersPython } from '../test/support/peers.ts';
 import { duel, measured, table } from './measure.ts';
 import { bare, durable } from './pipeline.ts';
-import { servingBench } from './serving/index.ts';
+import { parts, servingBench } from './serving/index.ts';
 import { statements } from './statements.ts';
 import { emptySteps } from './steps.ts';
 
@@ -26,6 +26,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '20' },
     out: { type: 'string' },
     feast: { type: 'string' },
+    only: { type: 'string' },
   },
 });
 const environment = loadEnvironment('dev');
@@ -87,6 +88,7 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
       entities: Number(values.entities),
       seconds: Number(values.seconds),
       feast: values.feast,
+      only: parts.filter((part) => (values.only ?? parts.join()).split(',').includes(part)),
       out: values.out,
     }),
 };

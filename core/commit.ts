@@ -1,5 +1,5 @@
 // What a commit to the lake says: which tables it writes, under which key, and which state it was computed from.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { TableName } from './table.ts';
 
 /** A table at a moment of the lake. `key` identifies its content: equal keys, equal rows. */
@@ -55,7 +55,7 @@ export const canonicalJson = (value: unknown): string =>
       : inner,
   );
 
-export const sha256 = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex');
+export const sha256 = (text: string | Uint8Array): string => hash('sha256', text, 'hex');
 
 /** The hash of all that determines a result. */
 export const contentKey = (parts: Readonly<Record<string, unknown>>): string => sha256(canonicalJson(parts));

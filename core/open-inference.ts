@@ -34,39 +34,59 @@ export const describedOutputs = [{ name: PROBABILITY, datatype: 'FP64', shape: [
  * Rows of features from tensors: one tensor a feature ([rows] or [rows, 1]) in any order, or, where all features are numeric, one of
  * [rows, features] in the model's order. `INVALID_INPUT` names the input.
  */
-export const rowsOf = ({ features }: Signature, inputs: readonly Tensor[]): readonly Row[] => {
+export const rowsOf = (signature: Signature, inputs: readonly Tensor[]): readonly Row[] => {
+  const { features } = signature;
+  const positions = positionsOf(signature);
   const [only] = inputs;
-  const names = new Set(features.map(({ name }) => name));
-  const whole = inputs.length === 1 && only && !names.has(only.name) && only.shape.length === 2;
-  return whole ? fromMatrix(features, only) : fromColumns(features, inputs);
+  const whole = inputs.length === 1 && only && !positions.has(only.name) && only.shape.length === 2;
+  return whole ? fromMatrix(features, only) : fromColumns(features, positions, inputs);
 };
 
-const fromColumns = (features: readonly Feature[], inputs: readonly Tensor[]): readonly Row[] => {
-  const byName = new Map<string, Tensor>();
-  for (const input of inputs) {
-    if (byName.has(input.name)) throw wrong(input, 'An input is given twice', input.name);
-    if (!features.some(({ name }) => name === input.name)) {
-      const mend = `Inputs: ${features.map(({ name }) => name).join(', ')}`;
-      throw wrong(input, 'The model has no such input', input.name, mend);
-    }
-    byName.set(input.name, input);
+type Positions = ReadonlyMap<string, number>;
+
+/** Where each feature stands in the model's order; reckoned once a model, not once a request. */
+const positionsOf = (signature: Signature): Positions => {
+  let found = known.get(signature);
+  if (!found) {
+    found = new Map(signature.features.map(({ name }, at) => [name, at]));
+    known.set(signature, found);
   }
+  return found;
+};
+
+const known = new WeakMap<Signature, Positions>();
+
+const fromColumns = (features: readonly Feature[], positions: Positions, inputs: readonly Tensor[]): readonly Row[] => {
+  const given = inOrder(features, positions, inputs);
   const rows = inputs[0]?.shape[0] ?? 0;
-  const columns = features.map((feature) => {
-    const input = byName.get(feature.name);
+  const columns = features.map(({ name, kind }, at) => {
+    const input = given[at];
     if (!input) {
-      const mend = `Give a tensor ${feature.name}; null stands for a missing value`;
-      throw new PerennialError('INVALID_INPUT', 'An input is missing', { field: `inputs.${feature.name}`, mend });
+      const mend = `Give a tensor ${name}; null stands for a missing value`;
+      throw new PerennialError('INVALID_INPUT', 'An input is missing', { field: `inputs.${name}`, mend });
     }
     const [count, width = 1] = input.shape;
     if (count !== rows || width !== 1 || input.shape.length > 2) {
       throw wrong(input, `Expected the shape [${rows}] or [${rows}, 1]`, input.shape, 'All inputs have as many rows');
     }
-    return valuesOf(input, feature.kind);
+    return valuesOf(input, kind);
   });
-  return Array.from({ length: bounded(inputs[0], rows) }, (_, row) =>
-    Object.fromEntries(features.map(({ name }, i) => [name, columns[i]?.[row] ?? null])),
-  );
+  return rowsFrom(features, bounded(inputs[0], rows), (row, at) => columns[at]?.[row]);
+};
+
+/** The tensors as the model orders its features. */
+const inOrder = (features: readonly Feature[], positions: Positions, inputs: readonly Tensor[]) => {
+  const given: (Tensor | undefined)[] = features.map(() => undefined);
+  for (const input of inputs) {
+    const at = positions.get(input.name);
+    if (at === undefined) {
+      const mend = `Inputs: ${features.map(({ name }) => name).join(', ')}`;
+      throw wrong(input, 'The model has no such input', input.name, mend);
+    }
+    if (given[at]) throw wrong(input, 'An input is given twice', input.name);
+    given[at] = input;
+  }
+  return given;
 };
 
 const fromMatrix = (features: readonly Feature[], input: Tensor): readonly Row[] => {
@@ -76,9 +96,21 @@ const fromMatrix = (features: readonly Feature[], input: Tensor): readonly Row[]
   if (width !== features.length) throw wrong(input, `Expected ${features.length} columns`, input.shape);
   bounded(input, rows);
   const values = valuesOf(input, 'numeric');
-  return Array.from({ length: rows }, (_, row) =>
-    Object.fromEntries(features.map(({ name }, i) => [name, values[row * width + i] ?? null])),
-  );
+  return rowsFrom(features, rows, (row, at) => values[row * width + at]);
+};
+
+const rowsFrom = (
+  features: readonly Feature[],
+  count: number,
+  value: (row: number, at: number) => FeatureValue | undefined,
+): readonly Row[] => {
+  const rows: Row[] = [];
+  for (let row = 0; row < count; row += 1) {
+    const made: Record<string, FeatureValue> = {};
+    for (let at = 0; at < features.length; at += 1) made[(features[at] as Feature).name] = value(row, at) ?? null;
+    rows.push(made);
+  }
+  return rows;
 };
 
 const bounded = (input: Tensor | undefined, rows: number): number => {
@@ -87,22 +119,28 @@ const bounded = (input: Tensor | undefined, rows: number): number => {
 };
 
 const valuesOf = (input: Tensor, kind: Feature['kind']): readonly FeatureValue[] => {
-  const { datatype, shape } = input;
+  const { datatype, shape, data } = input;
   const fits = (datatype === 'BYTES') === (kind === 'categorical');
   if (!fits) throw wrong(input, `Expected ${kind === 'numeric' ? 'FP64' : 'BYTES'}`, datatype);
-  const flat = input.data.flat(shape.length - 1);
-  const expected = shape.reduce((product, size) => product * size, 1);
-  if (flat.length !== expected) throw wrong(input, `The shape says ${expected} elements`, flat.length);
-  const broken = flat.findIndex((value) => value !== null && !isOf(datatype, value));
-  if (broken >= 0) throw wrong(input, `Element ${broken} is no ${datatype}`, flat[broken]);
-  return flat.map((value) => (typeof value === 'boolean' ? Number(value) : (value as FeatureValue)));
+  const [rows = 1, width = 1] = shape;
+  const flat = shape.length > 1 ? data.flat() : data;
+  if (flat.length !== rows * width) throw wrong(input, `The shape says ${rows * width} elements`, flat.length);
+  const isElement = elements[datatype];
+  for (let at = 0; at < flat.length; at += 1) {
+    const value = flat[at];
+    if (value !== null && !isElement(value)) throw wrong(input, `Element ${at} is no ${datatype}`, value);
+  }
+  if (datatype === 'BOOL') return flat.map((value) => (value === null ? null : Number(value)));
+  return flat as readonly FeatureValue[];
 };
 
-const isOf = (datatype: Datatype, value: unknown): boolean => {
-  if (datatype === 'BYTES') return typeof value === 'string';
-  if (datatype === 'BOOL') return typeof value === 'boolean';
-  return (integers as readonly string[]).includes(datatype) ? Number.isInteger(value) : typeof value === 'number';
-};
+const isNumber = (value: unknown): boolean => typeof value === 'number';
+const elements = Object.fromEntries([
+  ...floats.map((name) => [name, isNumber]),
+  ...integers.map((name) => [name, Number.isInteger]),
+  ['BOOL', (value: unknown) => typeof value === 'boolean'],
+  ['BYTES', (value: unknown) => typeof value === 'string'],
+]) as Readonly<Record<Datatype, (value: unknown) => boolean>>;
 
 const wrong = (input: Tensor | undefined, message: string, value: unknown, mend?: string): PerennialError =>
   new PerennialError('INVALID_INPUT', message, {

@@ -5,6 +5,7 @@ import { securitySchemes } from './access/gate.ts';
 import { type Access, controlAccess } from './access/index.ts';
 import { noteReads, type ReadLog } from './access/reads.ts';
 import type { FeatureStore } from './feature-store.ts';
+import { watchInFlight } from './in-flight.ts';
 import type { ModelKeeper } from './keeper.ts';
 import type { ApiMetrics } from './metrics.ts';
 import { type Overload, shedOverload } from './overload.ts';
@@ -71,6 +72,8 @@ export interface AppDeps {
   readonly traced?: boolean;
   /** When to refuse requests for the sake of the others. */
   readonly overload?: Overload;
+  /** Milliseconds that an answer may take. */
+  readonly answerMs?: number;
 }
 
 const BODY_BYTES = 64 * 1024;
@@ -83,10 +86,11 @@ export const buildApp = async (deps: AppDeps): Promise<FastifyInstance> => {
     logger: deps.logger ?? false,
     // A line for each request would cost more than the prediction.
     logController: new LogController({ disableRequestLogging: true }),
+    // And so would a logger for each request; where one is told of, its id is told as well.
+    childLoggerFactory: (logger) => logger,
     bodyLimit: BODY_BYTES,
-    // For a request to arrive whole, and for its answer.
+    // For a request to arrive whole.
     requestTimeout: REQUEST_MS,
-    handlerTimeout: ANSWER_MS,
     ...(deps.tls && { https: deps.tls }),
     routerOptions: { maxParamLength: 600 },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, formats } },
@@ -98,11 +102,12 @@ export const buildApp = async (deps: AppDeps): Promise<FastifyInstance> => {
     },
   });
   app.setErrorHandler((error, request, reply) => {
+    const { id, url } = request;
     const fault = error instanceof Error ? error : new Error(String(error));
     const body = problemOf(fault as Parameters<typeof problemOf>[0], request);
     if (body.status === 503)
-      request.log.warn({ reason: fault.message, url: request.url }, 'A request could not be answered');
-    else if (body.status >= 500) request.log.error({ err: fault, url: request.url }, 'A request failed');
+      request.log.warn({ reason: fault.message, request: id, url }, 'A request could not be answered');
+    else if (body.status >= 500) request.log.error({ err: fault, request: id, url }, 'A request failed');
     return sendProblem(reply, body);
   });
   app.setNotFoundHandler((request, reply) =>
@@ -112,7 +117,8 @@ export const buildApp = async (deps: AppDeps): Promise<FastifyInstance> => {
     ),
   );
   if (deps.traced) traceRequests(app, deps.environment);
-  if (deps.overload) shedOverload(app, deps.overload);
+  const inFlight = watchInFlight(app, deps.answerMs ?? ANSWER_MS);
+  if (deps.overload) shedOverload(app, inFlight, deps.overload);
   if (deps.metrics) countRequests(app, deps.metrics, servedBy(deps));
   if (deps.reads) noteReads(app, { log: deps.reads, now: deps.now, standardModel: deps.defaultModel });
   await app.register(swagger, { openapi: DESCRIPTION });

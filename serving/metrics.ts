@@ -1,9 +1,10 @@
 // What the API tells Prometheus: requests, stages, models, cache, prediction log, Postgres, event loop. One registry an environment.
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { LogCounts } from './batched-log.ts';
+import { Histogram, type Series } from './histogram.ts';
 import type { ModelState } from './keeper.ts';
 import type { CacheReadings } from './scoring/feature-cache.ts';
-import { afterwards, type InStage, type Stage } from './stages.ts';
+import { afterwards, type InStage, type Stage, stages } from './stages.ts';
 
 /** Asked anew at every scrape. */
 export interface Readings extends CacheReadings {
@@ -42,55 +43,88 @@ const BUCKETS = [
 export const apiMetrics = (readings: Readings): ApiMetrics => {
   const registry = new Registry();
   registry.setDefaultLabels({ environment: readings.environment });
-  const { requests, seconds, stage, shed } = countersIn(registry);
-  readInto(registry, readings);
-  collectDefaultMetrics({ register: registry });
-  const observe = (name: Stage, model: string, took: number) => stage.observe({ stage: name, model }, took);
-  return {
-    contentType: registry.contentType,
-    inStage: (name, model, work) => {
-      const begun = performance.now();
-      return afterwards(work, () => observe(name, model, (performance.now() - begun) / 1_000));
-    },
-    answered: ({ method, route, status, model, seconds: took }) => {
-      requests.inc({ method, route, status, model });
-      seconds.observe({ method, route }, took);
-    },
-    formatted: (model, took) => observe('format', model, took),
-    shed: (reason) => shed.inc({ reason }),
-    text: () => registry.metrics(),
-  };
-};
-
-const countersIn = (registry: Registry) => {
-  const registers = [registry];
-  const requests = new Counter({
-    name: 'perennial_http_requests_total',
-    help: 'Requests that were answered',
-    labelNames: ['method', 'route', 'status', 'model'],
-    registers,
-  });
-  const seconds = new Histogram({
-    name: 'perennial_http_request_seconds',
-    help: 'From the head of a request to the end of its answer',
-    labelNames: ['method', 'route'],
-    buckets: BUCKETS,
-    registers,
-  });
-  const stage = new Histogram({
-    name: 'perennial_stage_seconds',
-    help: 'Stages of an answer: retrieve, features, infer, explain, format',
-    labelNames: ['stage', 'model'],
-    buckets: BUCKETS,
-    registers,
-  });
   const shed = new Counter({
     name: 'perennial_shed_requests_total',
     help: 'Requests refused because the server has too much to do',
     labelNames: ['reason'],
-    registers,
+    registers: [registry],
   });
-  return { requests, seconds, stage, shed };
+  readInto(registry, readings);
+  collectDefaultMetrics({ register: registry });
+  const answers = countAnswers(registry, readings.environment);
+  const inStages = watchStages(readings.environment);
+  return {
+    contentType: registry.contentType,
+    inStage: (name, model, work) => {
+      const begun = performance.now();
+      return afterwards(work, () => inStages.observe(name, model, (performance.now() - begun) / 1_000));
+    },
+    answered: answers.count,
+    formatted: (model, took) => inStages.observe('format', model, took),
+    shed: (reason) => shed.inc({ reason }),
+    text: async () => `${await registry.metrics()}\n${answers.text()}\n${inStages.text()}\n`,
+  };
+};
+
+interface Answers {
+  readonly labels: Readonly<Record<'method' | 'route' | 'status' | 'model', string>>;
+  readonly took: Series;
+  count: number;
+}
+
+/** Requests by how they were answered. The names come from small sets: none of them is an address. */
+const countAnswers = (registry: Registry, environment: string) => {
+  const seconds = new Histogram({
+    name: 'perennial_http_request_seconds',
+    help: 'From the head of a request to the end of its answer',
+    buckets: BUCKETS,
+    labels: { environment },
+  });
+  const durations = new Map<string, Series>();
+  const all = new Map<string, Answers>();
+  new Counter({
+    name: 'perennial_http_requests_total',
+    help: 'Requests that were answered',
+    labelNames: ['method', 'route', 'status', 'model'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { labels, count } of all.values()) this.inc(labels, count);
+    },
+  });
+  const begin = ({ method, route, status, model }: AnsweredRequest): Answers => {
+    const took = durations.get(`${method} ${route}`) ?? seconds.series({ method, route });
+    durations.set(`${method} ${route}`, took);
+    return { labels: { method, route, status: String(status), model }, took, count: 0 };
+  };
+  const count = (request: AnsweredRequest): void => {
+    const key = `${request.method} ${request.route} ${request.status} ${request.model}`;
+    let answers = all.get(key);
+    if (!answers) {
+      answers = begin(request);
+      all.set(key, answers);
+    }
+    answers.count += 1;
+    answers.took.observe(request.seconds);
+  };
+  return { count, text: () => seconds.text() };
+};
+
+const watchStages = (environment: string) => {
+  const seconds = new Histogram({
+    name: 'perennial_stage_seconds',
+    help: 'Stages of an answer: retrieve, features, infer, format',
+    buckets: BUCKETS,
+    labels: { environment },
+  });
+  const byStage = new Map(stages.map((stage) => [stage, new Map<string, Series>()]));
+  const observe = (stage: Stage, model: string, took: number): void => {
+    const byModel = byStage.get(stage);
+    const series = byModel?.get(model) ?? seconds.series({ stage, model });
+    byModel?.set(model, series);
+    series.observe(took);
+  };
+  return { observe, text: () => seconds.text() };
 };
 
 /** Gauges and counters whose truth is kept elsewhere: read when somebody scrapes. */

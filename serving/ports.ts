@@ -2,6 +2,7 @@
 import type { FeatureValue } from '../core/feature-value.ts';
 import type { Signature } from '../core/model-package.ts';
 import type { PublishedReport } from '../core/report/published.ts';
+import type { MaybeLater } from './in-turn.ts';
 
 export type FeatureValues = Readonly<Record<string, FeatureValue>>;
 
@@ -47,8 +48,8 @@ export interface LoadedModel {
   readonly scorer: string;
   /** Probability in [0, 1]; whatever else comes out is the model's fault and is checked by the caller. */
   score(values: FeatureValues): Promise<number>;
-  /** The same for many rows at once, in their order. */
-  scoreMany(rows: readonly FeatureValues[]): Promise<ArrayLike<number>>;
+  /** The same for many rows at once, in their order; a few may need no waiting. */
+  scoreMany(rows: readonly FeatureValues[]): MaybeLater<ArrayLike<number>>;
   /** Of each row, in their order; absent where the package holds no trees that could be read. */
   explain?(rows: readonly FeatureValues[]): Promise<readonly Reasons[]>;
   close(): Promise<void>;

@@ -52,7 +52,6 @@ export const problemOf = (error: FastifyError, request: FastifyRequest): Problem
   if (error instanceof PerennialError) return ownProblem(error);
   if (error.validation) return invalid(error, request);
   const status = error.statusCode ?? 500;
-  if (error.code === 'FST_ERR_HANDLER_TIMEOUT') return problem(503, 'The answer took too long', { mend: 'Try again' });
   if (status >= 400 && status < 500) return problem(status, detailOf(error), { field: 'request' });
   return problem(500, 'The request could not be answered. The log of the server says why.');
 };

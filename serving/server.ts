@@ -50,6 +50,8 @@ const POOL_SIZE = 10;
 /** A request that waits longer for Postgres than this is answered 503. */
 const STATEMENT_MS = 2_000;
 const LOG_MS = 10_000;
+/** Callers who have not been let in yet: whoever finds no room here learns nothing for a second, so all of a crowd should. */
+const BACKLOG = 4_096;
 
 type Delay = ReturnType<typeof watchDelay>;
 
@@ -69,7 +71,7 @@ export const startApi = async (environment: Environment): Promise<RunningApi> =>
   reads.start();
   const stopAnchor = keepAnchor({ chains, log, now: Date.now });
   const silence = hearChanges(postgres, { keeper, features, log });
-  const url = await app.listen({ host: api.host, port: api.port });
+  const url = await app.listen({ host: api.host, port: api.port, backlog: BACKLOG });
   log.info({ url, environment: name, models: tools.models.map((model) => model.name) }, 'The API answers');
   return {
     url,

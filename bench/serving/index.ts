@@ -1,5 +1,6 @@
-// `npm run bench -- serving [--seconds N] [--entities N] [--feast PYTHON] [--out bench/results/serving.md]`: predictions by key at a fixed rate and with
-// many connections, and feature-complete requests beside `mlflow models serve`. Load generator and server share the machine.
+// `npm run bench -- serving [--seconds N] [--entities N] [--feast PYTHON] [--only rate,connections,mlflow,feast] [--out bench/results/serving.md]`:
+// predictions by key at a fixed rate and with many connections, and feature-complete requests beside `mlflow models serve`. Load generator
+// and server share the machine.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import path from 'node:path';
@@ -8,7 +9,7 @@ import { type Crowd, crowd } from './connections.ts';
 import { type ByKey, readByKey, startFeast } from './feast.ts';
 import { atFixedRate, type Latencies } from './fixed-rate.ts';
 import { startMlflow } from './mlflow.ts';
-import { principals } from './principals.ts';
+import { type AsWhom, principals } from './principals.ts';
 import { type Scene, setScene, TREES } from './scene.ts';
 import { between, type StageTimes, scrape } from './stages.ts';
 
@@ -17,9 +18,14 @@ export interface ServingOptions {
   readonly seconds: number;
   /** A Python that has Feast, for the comparison with its feature server. */
   readonly feast?: string | undefined;
+  /** Parts of the page; without one, all. */
+  readonly only?: readonly Part[] | undefined;
   /** Where the page is written, if anywhere. */
   readonly out?: string | undefined;
 }
+
+export const parts = ['rate', 'connections', 'mlflow', 'feast'] as const;
+export type Part = (typeof parts)[number];
 
 const RATE = 500;
 const WARM_UP = 3 * RATE;
@@ -34,12 +40,20 @@ const SEED = [
 ] as const;
 /** Twice the last row of the seed's table: here refusals are right, if they come at once. */
 const TOO_MANY = 2_000;
-const PEER_CONNECTIONS = 8;
+/** Few, where latency counts, and many, where throughput does. */
+const PEER_CONNECTIONS = [8, 50] as const;
+const FEAST_CONNECTIONS = 8;
 
-export const servingBench = async ({ entities, seconds, feast, out }: ServingOptions): Promise<string> => {
+export const servingBench = async ({
+  entities,
+  seconds,
+  feast,
+  only = parts,
+  out,
+}: ServingOptions): Promise<string> => {
   const scene = await setScene(entities);
   try {
-    const page = await measure(scene, seconds, feast);
+    const page = await measure(scene, { seconds, feast, only });
     if (out !== undefined) {
       await mkdir(path.dirname(out), { recursive: true });
       await writeFile(out, `${page}\n`);
@@ -50,60 +64,79 @@ export const servingBench = async ({ entities, seconds, feast, out }: ServingOpt
   }
 };
 
-const measure = async (scene: Scene, seconds: number, feast: string | undefined): Promise<string> => {
+interface How {
+  readonly seconds: number;
+  readonly feast: string | undefined;
+  readonly only: readonly Part[];
+}
+
+const measure = async (scene: Scene, { seconds, feast, only }: How): Promise<string> => {
   const asWhom = await principals(scene.environment);
+  const page = [intro(scene, seconds)];
+  if (only.includes('rate')) page.push(...(await fixedRate(scene, seconds, asWhom)));
+  if (only.includes('connections')) page.push(crowdTable(await crowds(scene, seconds, asWhom)));
+  if (only.includes('mlflow')) page.push(peerTable(await besideMlflow(scene, seconds, asWhom)));
+  if (only.includes('feast') && feast !== undefined)
+    page.push(keyTable(await besideFeast(scene, feast, seconds, asWhom)));
+  return page.join('\n\n');
+};
+
+const fixedRate = async (scene: Scene, seconds: number, asWhom: AsWhom): Promise<readonly string[]> => {
   const before = await scrape(scene.url, asWhom(0));
   const few = (request: number) => asWhom(request % FEW);
   const fixed = await atFixedRate(scene, { perSecond: RATE, seconds, warmUp: WARM_UP }, few);
   const after = await scrape(scene.url, asWhom(0));
-  const times = between(before, after);
   const cpuMs = ((after.cpuSeconds - before.cpuSeconds) * 1_000) / (fixed.sent + WARM_UP);
   console.error(`  fixed rate: p99 ${fixed.p99.toFixed(1)} ms`);
-  const crowds: Crowd[] = [];
-  for (const connections of [...SEED.map(([count]) => count), TOO_MANY]) {
-    const found = await crowd(scene, { connections, seconds }, asWhom);
-    console.error(
-      `  ${connections} connections: ${found.perSecond.toFixed(0)}/s, average ${found.average.toFixed(0)} ms`,
-    );
-    crowds.push(found);
-  }
-  const beside = await peers(scene, seconds, asWhom);
-  const keyed = feast === undefined ? undefined : await besideFeast(scene, feast, seconds, asWhom);
-  return [
-    intro(scene, seconds),
-    fixedTable(fixed),
-    stageTable(times, cpuMs),
-    crowdTable(crowds),
-    peerTable(beside),
-    ...(keyed ? [keyTable(keyed)] : []),
-  ].join('\n\n');
+  return [fixedTable(fixed), stageTable(between(before, after), cpuMs)];
 };
 
-const peers = async (scene: Scene, seconds: number, asWhom: (request: number) => Readonly<Record<string, string>>) => {
+const crowds = async (scene: Scene, seconds: number, asWhom: AsWhom): Promise<readonly Crowd[]> => {
+  const all: Crowd[] = [];
+  for (const connections of [...SEED.map(([count]) => count), TOO_MANY]) {
+    const found = await crowd(scene, { connections, seconds }, asWhom);
+    const { perSecond, average, refused, refusedP99 } = found;
+    console.error(
+      `  ${connections} connections: ${perSecond.toFixed(0)}/s, average ${ms(average)} ms, refused ${refused} (${ms(refusedP99)} ms)`,
+    );
+    all.push(found);
+  }
+  return all;
+};
+
+interface Beside {
+  readonly connections: number;
+  readonly ours: Complete;
+  readonly mlflow: Complete;
+}
+
+const besideMlflow = async (scene: Scene, seconds: number, asWhom: AsWhom): Promise<readonly Beside[]> => {
   const peer = await startMlflow(scene);
   try {
-    const how = { connections: PEER_CONNECTIONS, seconds };
-    const theirs = { url: peer.url, dialect: mlflow, ...how };
-    const mine = { url: scene.url, dialect: ours, ...how };
+    const theirs = { url: peer.url, dialect: mlflow };
+    const mine = { url: scene.url, dialect: ours };
     const nobody = () => ({});
-    // One uncounted round each, so that both are warm.
-    await complete(scene, { ...theirs, seconds: 2 }, nobody);
-    await complete(scene, { ...mine, seconds: 2 }, asWhom);
-    return { mlflow: await complete(scene, theirs, nobody), ours: await complete(scene, mine, asWhom) };
+    const all: Beside[] = [];
+    for (const connections of PEER_CONNECTIONS) {
+      // One uncounted round each, so that both are warm.
+      await complete(scene, { ...theirs, connections, seconds: 2 }, nobody);
+      await complete(scene, { ...mine, connections, seconds: 2 }, asWhom);
+      all.push({
+        connections,
+        mlflow: await complete(scene, { ...theirs, connections, seconds }, nobody),
+        ours: await complete(scene, { ...mine, connections, seconds }, asWhom),
+      });
+    }
+    return all;
   } finally {
     await peer.stop();
   }
 };
 
-const besideFeast = async (
-  scene: Scene,
-  python: string,
-  seconds: number,
-  asWhom: (request: number) => Readonly<Record<string, string>>,
-) => {
+const besideFeast = async (scene: Scene, python: string, seconds: number, asWhom: AsWhom) => {
   const peer = await startFeast(scene, python);
   try {
-    const how = { connections: PEER_CONNECTIONS, seconds };
+    const how = { connections: FEAST_CONNECTIONS, seconds };
     await readByKey(scene, { url: peer.url, ...how, seconds: 2 });
     await crowd(scene, { ...how, seconds: 2 }, asWhom);
     return { feast: await readByKey(scene, { url: peer.url, ...how }), ours: await crowd(scene, how, asWhom) };
@@ -168,17 +201,22 @@ const crowdTable = (crowds: readonly Crowd[]): string => {
 ${table(head, rows)}`;
 };
 
-const peerTable = ({ ours: mine, mlflow: theirs }: { readonly ours: Complete; readonly mlflow: Complete }): string =>
+const peerTable = (all: readonly Beside[]): string =>
   `## Feature-complete requests beside \`mlflow models serve\`
 
-The same trees and the same rows, ${PEER_CONNECTIONS} connections; MLflow with its default of workers. Goal: ≥ 20 × its requests/s at ≤ 0.1 × its p99.
+The same trees and the same rows to both, by as many connections; MLflow with its default of workers. Goal: ≥ 20 × its requests/s at ≤ 0.1 × its p99.
 
-${duelTable(['Perennial, `/v2/…/infer`', mine], ['MLflow, `/invocations`', theirs])}`;
+${all
+  .map(
+    ({ connections, ours: mine, mlflow: theirs }) =>
+      `${connections} connections:\n\n${duelTable(['Perennial, `/v2/…/infer`', mine], ['MLflow, `/invocations`', theirs])}`,
+  )
+  .join('\n\n')}`;
 
 const keyTable = ({ ours: mine, feast: theirs }: { readonly ours: Crowd; readonly feast: ByKey }): string =>
   `## By key beside Feast's Python feature server
 
-The same rows and ${PEER_CONNECTIONS} connections. Feast reads all features of one entity from its default store (SQLite) and answers them; ours reads them from
+The same rows and ${FEAST_CONNECTIONS} connections. Feast reads all features of one entity from its default store (SQLite) and answers them; ours reads them from
 Postgres, scores, answers both and records the prediction. Goal: ≥ 5 × its requests/s at a lower p99.
 
 ${duelTable(['Perennial, `/predict`', mine], ['Feast, `/get-online-features`', theirs])}`;

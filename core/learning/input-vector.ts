@@ -13,18 +13,27 @@ export interface InputVector {
   write(values: FeatureValues, matrix: Float64Array, at: number): void;
 }
 
+interface Column {
+  readonly name: string;
+  /** Of a category. */
+  readonly code: ReturnType<typeof encoder> | undefined;
+}
+
 export const inputVector = ({ features, categories }: Signature): InputVector => {
-  const columns = features.map(({ name, kind }) => {
-    const code = kind === 'categorical' ? encoder(categories[name] ?? []) : undefined;
-    return (values: FeatureValues): number => {
-      const value = values[name];
-      if (code) return code(value === undefined || value === null ? null : String(value));
-      return typeof value === 'number' ? value : Number.NaN;
-    };
-  });
+  const columns = features.map(
+    ({ name, kind }): Column => ({
+      name,
+      code: kind === 'categorical' ? encoder(categories[name] ?? []) : undefined,
+    }),
+  );
   const width = columns.length;
   const write: InputVector['write'] = (values, matrix, at) => {
-    for (const [i, column] of columns.entries()) matrix[at + i] = column(values);
+    for (let i = 0; i < width; i += 1) {
+      const { name, code } = columns[i] as Column;
+      const value = values[name];
+      if (code) matrix[at + i] = code(value === undefined || value === null ? null : String(value));
+      else matrix[at + i] = typeof value === 'number' ? value : Number.NaN;
+    }
   };
   const row: InputVector['row'] = (values) => {
     const matrix = new Float64Array(width);

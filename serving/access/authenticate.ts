@@ -6,6 +6,7 @@ import { apiKeyHash, apiKeyParts } from '../../core/api-key.ts';
 import type { ApiRole, Principal } from '../../core/api-policy.ts';
 import { PerennialError } from '../../core/errors.ts';
 import type { Keyring } from '../../core/keyring.ts';
+import { inTurn, type MaybeLater } from '../in-turn.ts';
 import type { Credentials } from './credentials.ts';
 import { NOBODY } from './principal.ts';
 import { type ReadToken, readToken, type TokenKeys } from './tokens.ts';
@@ -63,13 +64,15 @@ export class Authenticator {
       max: KEPT_KEYS,
       ttl: keptMs,
       fetchMethod: async (id) => ({ key: await keys.find(id), at: now() }),
+      // What is no longer fresh may be all there is while Postgres is away.
+      noDeleteOnStaleGet: true,
       allowStaleOnFetchRejection: true,
       noDeleteOnFetchRejection: true,
     });
   }
 
-  /** @throws PerennialError UNAVAILABLE for a key that is not known here while Postgres does not answer. */
-  async who(credentials: Credentials): Promise<Verdict> {
+  /** At once for who was here within seconds. `UNAVAILABLE` for a key that is not known here while Postgres does not answer. */
+  who(credentials: Credentials): MaybeLater<Verdict> {
     switch (credentials.kind) {
       case 'none':
         return this.anonymous();
@@ -88,13 +91,16 @@ export class Authenticator {
     return { why: `${environment} answers nobody without credentials`, given: false };
   }
 
-  private async byKey(text: string): Promise<Verdict> {
-    const { environment, now } = this.options;
+  private byKey(text: string): MaybeLater<Verdict> {
     const parts = apiKeyParts(text);
-    if (parts?.environment !== environment) return refused('The API key is not of this environment');
-    const key = await this.lookUp(parts.id);
+    if (parts?.environment !== this.options.environment) return refused('The API key is not of this environment');
+    const known = this.found.get(parts.id);
+    return known ? this.judge(known.key, text) : inTurn(this.lookUp(parts.id), (key) => this.judge(key, text));
+  }
+
+  private judge(key: StoredKey | undefined, text: string): Verdict {
     if (!key || !isKey(key, text)) return refused('The API key is not known');
-    const why = whyEnded(key, now());
+    const why = whyEnded(key, this.options.now());
     if (why !== undefined) return refused(why);
     return { principal: { id: `key:${key.id}`, roles: key.roles, kind: 'key' } };
   }
@@ -107,10 +113,13 @@ export class Authenticator {
     throw unreachable(undefined);
   }
 
-  private async byToken(text: string): Promise<Verdict> {
-    const { environment, now } = this.options;
+  private byToken(text: string): MaybeLater<Verdict> {
     const kept = this.tokens.get(text);
-    if (kept && now() < kept.expiresAt) return { principal: kept.principal };
+    return kept && this.options.now() < kept.expiresAt ? { principal: kept.principal } : this.newToken(text);
+  }
+
+  private async newToken(text: string): Promise<Verdict> {
+    const { environment, now } = this.options;
     const read = await readToken(text, this.trusted(), { environment, now: now() });
     if ('why' in read) return refused(`The token is refused: ${read.why}`);
     this.tokens.set(text, read);

@@ -2,11 +2,12 @@
 // that names no policy is closed to all.
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { type ApiPolicy, apiPolicies, isApiPolicy, isOpen, mayUse } from '../../core/api-policy.ts';
-import { problem, sendProblem } from '../problem.ts';
+import { inTurn, type MaybeLater } from '../in-turn.ts';
+import { type Problem, problem, sendProblem } from '../problem.ts';
 import { problems } from '../schemas.ts';
 import type { Authenticator, Verdict } from './authenticate.ts';
 import { credentialsOf } from './credentials.ts';
-import type { Allowance, Limiter } from './limits.ts';
+import type { Limiter } from './limits.ts';
 import { type GuardedRoute, NOBODY } from './principal.ts';
 
 export interface Gate {
@@ -21,9 +22,10 @@ export interface Gate {
 export const guard = (app: FastifyInstance, gate: Gate): void => {
   const guarded: GuardedRoute[] = [];
   app.decorate('guarded', guarded);
+  app.decorateRequest(ADMITTED, undefined);
   app.decorateRequest('principal', {
     getter() {
-      return principals.get(this) ?? NOBODY;
+      return (this as Admitted)[ADMITTED] ?? NOBODY;
     },
   });
   app.addHook('onRoute', (route) => {
@@ -31,86 +33,112 @@ export const guard = (app: FastifyInstance, gate: Gate): void => {
       guarded.push({ method, url: route.url, policy: policyOf(route.config) });
     describe(route, gate.anonymous);
   });
-  app.addHook('onRequest', (request, reply) => admit(gate, request, reply));
+  app.addHook('onRequest', (request, reply, done) => {
+    const admitted = admit(gate, request, reply);
+    if (admitted instanceof Promise) admitted.then((good) => (good ? done() : undefined), done);
+    else if (admitted) done();
+  });
 };
 
-const principals = new WeakMap<object, FastifyRequest['principal']>();
+const ADMITTED = Symbol('admitted');
+
+interface Admitted extends FastifyRequest {
+  [ADMITTED]?: FastifyRequest['principal'];
+}
 
 const policyOf = (config: { readonly policy?: unknown } | undefined): ApiPolicy | undefined =>
   isApiPolicy(config?.policy) ? config.policy : undefined;
 
-const admit = async (gate: Gate, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+/** False: it was answered instead of let in. */
+const admit = (gate: Gate, request: Admitted, reply: FastifyReply): MaybeLater<boolean> => {
   const policy = policyOf(request.routeOptions.config);
-  if (policy === 'health') return undefined;
-  if (request.is404) return (await limited(gate, addressOf(request), reply)) ?? misused(request, reply);
-  if (policy && isOpen(policy)) return limited(gate, addressOf(request), reply);
+  if (policy === 'health') return true;
+  if (request.is404) {
+    return inTurn(withinLimit(gate, addressOf(request), reply), (good) => good && !misused(request, reply));
+  }
+  if (policy && isOpen(policy)) return withinLimit(gate, addressOf(request), reply);
   if (!policy) return closed(request, reply);
-  const verdict = await gate.authenticator.who(credentialsOf(request.headers, request.method));
+  const verdict = gate.authenticator.who(credentialsOf(request.headers, request.method));
+  return inTurn(verdict, (known) => judged(gate, policy, known, request, reply));
+};
+
+const judged = (
+  gate: Gate,
+  policy: ApiPolicy,
+  verdict: Verdict,
+  request: Admitted,
+  reply: FastifyReply,
+): MaybeLater<boolean> => {
   if ('why' in verdict) {
-    return (await limited(gate, addressOf(request), reply)) ?? unknown(gate, policy, verdict, reply);
+    return inTurn(
+      withinLimit(gate, addressOf(request), reply),
+      (good) => good && unknown(gate, policy, verdict, reply),
+    );
   }
   const { principal } = verdict;
-  principals.set(request, principal);
+  request[ADMITTED] = principal;
   const whose = principal.kind === 'anonymous' ? addressOf(request) : principal.id;
-  return (
-    (await limited(gate, whose, reply)) ?? (mayUse(policy, principal.roles) ? undefined : forbidden(policy, reply))
+  return inTurn(
+    withinLimit(gate, whose, reply),
+    (good) => good && (mayUse(policy, principal.roles) || forbidden(policy, reply)),
   );
 };
 
 /** Of the connection itself; what a header says of it is anybody's word. */
 export const addressOf = ({ socket }: FastifyRequest): string => `address:${socket.remoteAddress ?? 'unknown'}`;
 
-const limited = async ({ limiter }: Gate, whose: string, reply: FastifyReply): Promise<FastifyReply | undefined> => {
-  const allowance = await limiter.take(whose);
-  reply.headers(headersOf(allowance));
-  if (allowance.granted) return undefined;
-  const { limit, resetSeconds } = allowance;
-  return sendProblem(
-    reply.header('retry-after', String(resetSeconds)),
-    problem(429, `More than ${limit} requests in a minute`, { mend: `Ask again in ${resetSeconds} s` }),
-  );
-};
+const withinLimit = ({ limiter }: Gate, whose: string, reply: FastifyReply): MaybeLater<boolean> =>
+  inTurn(limiter.take(whose), (allowance) => {
+    const { granted, limit, remaining, resetSeconds } = allowance;
+    reply.header('ratelimit-policy', `${limit};w=60`);
+    reply.header('ratelimit-limit', String(limit));
+    reply.header('ratelimit-remaining', String(remaining));
+    reply.header('ratelimit-reset', String(resetSeconds));
+    if (granted) return true;
+    const mend = `Ask again in ${resetSeconds} s`;
+    reply.header('retry-after', String(resetSeconds));
+    return answered(reply, problem(429, `More than ${limit} requests in a minute`, { mend }));
+  });
 
-const headersOf = ({ limit, remaining, resetSeconds }: Allowance): Record<string, string> => ({
-  'ratelimit-policy': `${limit};w=60`,
-  'ratelimit-limit': String(limit),
-  'ratelimit-remaining': String(remaining),
-  'ratelimit-reset': String(resetSeconds),
-});
+const answered = (reply: FastifyReply, body: Problem): false => {
+  sendProblem(reply, body);
+  return false;
+};
 
 const unknown = (
   { environment }: Gate,
   policy: ApiPolicy,
   { why, given }: Extract<Verdict, { why: string }>,
   reply: FastifyReply,
-): FastifyReply => {
+): false => {
   const bearer = `Bearer realm="perennial ${environment}"${given ? ', error="invalid_token"' : ''}`;
   const basic = `Basic realm="perennial ${environment}", charset="UTF-8"`;
   reply.header('www-authenticate', policy === 'pages.read' ? [bearer, basic] : bearer);
   const mend = `Give \`Authorization: Bearer …\` with an API key or a token of ${environment}`;
-  return sendProblem(reply, problem(401, why, { field: 'authorization', mend }));
+  return answered(reply, problem(401, why, { field: 'authorization', mend }));
 };
 
-const forbidden = (policy: ApiPolicy, reply: FastifyReply): FastifyReply => {
+const forbidden = (policy: ApiPolicy, reply: FastifyReply): false => {
   const open: unknown = apiPolicies[policy];
   const mend = `One of these roles may: ${Array.isArray(open) ? open.join(', ') : 'none'}`;
-  return sendProblem(reply, problem(403, `Your roles do not open ${policy}`, { field: 'policy', value: policy, mend }));
+  return answered(reply, problem(403, `Your roles do not open ${policy}`, { field: 'policy', value: policy, mend }));
 };
 
-const closed = ({ routeOptions }: FastifyRequest, reply: FastifyReply): FastifyReply =>
-  sendProblem(reply, problem(403, 'This address is closed to all', { field: 'url', value: routeOptions.url }));
+const closed = ({ routeOptions }: FastifyRequest, reply: FastifyReply): false =>
+  answered(reply, problem(403, 'This address is closed to all', { field: 'url', value: routeOptions.url }));
 
-/** An address that is there for other methods says so. */
-const misused = ({ server, url, method }: FastifyRequest, reply: FastifyReply): FastifyReply | undefined => {
+/** An address that is there for other methods says so; true where it did. */
+const misused = ({ server, url, method }: FastifyRequest, reply: FastifyReply): boolean => {
   const path = url.split('?')[0] ?? '';
   const fitting = server.guarded.filter((route) => fits(route.url, path));
   // Of several patterns the one that names most of it is meant.
   const named = Math.max(...fitting.map((route) => namedSteps(route.url)));
   const methods = new Set(fitting.filter((route) => namedSteps(route.url) === named).map((route) => route.method));
-  if (methods.size === 0 || methods.has(method)) return undefined;
+  if (methods.size === 0 || methods.has(method)) return false;
   const allow = [...methods].join(', ');
   const more = { field: 'method', value: method, mend: `Ask by ${allow}` };
-  return sendProblem(reply.header('allow', allow), problem(405, 'This address has no such method', more));
+  sendProblem(reply.header('allow', allow), problem(405, 'This address has no such method', more));
+  return true;
 };
 
 const fits = (pattern: string, path: string): boolean => {

@@ -5,6 +5,7 @@ import { LRUCache } from 'lru-cache';
 import type { Pool } from 'pg';
 import { RateLimiterMemory, RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import { inTime } from '../in-time.ts';
+import { inTurn, type MaybeLater } from '../in-turn.ts';
 
 export interface Allowance {
   readonly granted: boolean;
@@ -16,8 +17,8 @@ export interface Allowance {
 }
 
 export interface Limiter {
-  /** Counts one request. */
-  take(whose: string): Promise<Allowance>;
+  /** Counts one request; at once, where this process has some left. */
+  take(whose: string): MaybeLater<Allowance>;
 }
 
 /** A counter of what was taken in the present minute. */
@@ -65,9 +66,13 @@ export class BlockLimiter implements Limiter {
     this.block = Math.max(1, Math.floor(options.limit / 100));
   }
 
-  async take(whose: string): Promise<Allowance> {
-    const lease = this.leaseOf(whose);
-    while (lease.left === 0 && lease.total < this.options.limit) await this.refill(whose, lease);
+  take(whose: string): MaybeLater<Allowance> {
+    return this.from(whose, this.leaseOf(whose));
+  }
+
+  private from(whose: string, lease: Lease): MaybeLater<Allowance> {
+    if (lease.left === 0 && lease.total < this.options.limit)
+      return inTurn(this.refill(whose, lease), () => this.from(whose, lease));
     if (lease.left === 0) return this.answer(lease, false);
     lease.left -= 1;
     // Half a block is left: the next one is fetched while these are used.

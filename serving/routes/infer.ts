@@ -123,18 +123,22 @@ const metadataOf = (name: string, { signature }: LoadedModel, { version }: Champ
   outputs: describedOutputs.map((output) => ({ ...output, shape: [...output.shape] })),
 });
 
+const checkOutputs = (outputs: NonNullable<InferBody['outputs']>): void => {
+  for (const [at, { name }] of outputs.entries()) {
+    if (name === PROBABILITY) continue;
+    const mend = `Ask for ${PROBABILITY}, or leave outputs out`;
+    throw new PerennialError('INVALID_INPUT', 'The model has no such output', {
+      field: `outputs.${at}.name`,
+      value: name,
+      mend,
+    });
+  }
+};
+
 const infer = (deps: AppDeps, params: Named, { id, inputs, outputs }: InferBody): Promise<InferAnswer> =>
   loaded(deps, params, async (model, { version }) => {
     const { inStage = unwatched } = deps;
-    for (const [at, { name }] of (outputs ?? []).entries()) {
-      if (name === PROBABILITY) continue;
-      const mend = `Ask for ${PROBABILITY}, or leave outputs out`;
-      throw new PerennialError('INVALID_INPUT', 'The model has no such output', {
-        field: `outputs.${at}.name`,
-        value: name,
-        mend,
-      });
-    }
+    if (outputs) checkOutputs(outputs);
     const rows = inStage('features', params.model, () => rowsOf(model.signature, inputs));
     const scores = await inStage('infer', params.model, () => model.scoreMany(rows));
     const data = Array.from(scores, (value) => checked(params.model, value));

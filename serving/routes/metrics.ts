@@ -14,20 +14,27 @@ export const metricsRoute = (app: FastifyInstance, metrics: ApiMetrics): void =>
   );
 };
 
+const BEGUN = Symbol('begun');
+
+/** When its answer began to be written down. */
+interface Formatting extends FastifyRequest {
+  [BEGUN]?: number;
+}
+
 /** Counts what is answered. `known` says whether a name is a served model: no other becomes a label. */
 export const countRequests = (
   app: FastifyInstance,
   metrics: ApiMetrics,
   known: { readonly models: ReadonlySet<string>; readonly standard: string },
 ): void => {
-  const begun = new WeakMap<FastifyRequest, number>();
-  app.addHook('preSerialization', (request, _reply, payload, done) => {
-    begun.set(request, performance.now());
+  app.decorateRequest(BEGUN, undefined);
+  app.addHook('preSerialization', (request: Formatting, _reply, payload, done) => {
+    request[BEGUN] = performance.now();
     done(null, payload);
   });
-  app.addHook('onSend', (request, _reply, payload, done) => {
-    const since = begun.get(request);
-    const model = modelOf(request, known);
+  app.addHook('onSend', (request: Formatting, _reply, payload, done) => {
+    const since = request[BEGUN];
+    const model = since === undefined ? '' : modelOf(request, known);
     if (since !== undefined && model !== '') metrics.formatted(model, (performance.now() - since) / 1_000);
     done(null, payload);
   });

@@ -36,7 +36,7 @@ export const scoringOf = (
   const walked = walkedScore(signature, vector, model);
   return {
     scorer: 'trees',
-    scoreMany: async (rows) => (rows.length <= FEW ? Float64Array.from(rows, walked) : scoreMany(rows)),
+    scoreMany: (rows) => (rows.length <= FEW ? rows.map(walked) : scoreMany(rows)),
     score: async (values) => walked(values),
     ...(explainer && {
       explain: async (rows) => {
