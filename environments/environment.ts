@@ -1,7 +1,7 @@
 // Where everything is and how much of it: one frozen object per environment, and the only reader of process.env.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { homedir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type AccountName, accountNames, type EnvironmentName, environmentNames, serviceOf } from '../core/access.ts';
@@ -163,6 +163,13 @@ const given = (): GivenSettings =>
 
 const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
 
+/** As DuckDB writes sizes. */
+const shareOfMemory = (share: number): string => {
+  const bounded = process.constrainedMemory();
+  const bytes = bounded > 0 ? Math.min(bounded, totalmem()) : totalmem();
+  return `${Math.floor((bytes * share) / 2 ** 20)}MiB`;
+};
+
 const describe = (name: EnvironmentName, settings: Settings): Environment => {
   const extent = extents[name];
   const home = resolve(root, settings.PERENNIAL_HOME ?? '.perennial');
@@ -188,7 +195,7 @@ const describe = (name: EnvironmentName, settings: Settings): Environment => {
     computeSlots: settings.PERENNIAL_COMPUTE_SLOTS ?? extent.computeSlots,
     duckdb: {
       threads: settings.PERENNIAL_DUCKDB_THREADS ?? extent.duckdbThreads,
-      memoryLimit: settings.PERENNIAL_DUCKDB_MEMORY ?? extent.duckdbMemory,
+      memoryLimit: settings.PERENNIAL_DUCKDB_MEMORY ?? shareOfMemory(extent.duckdbMemoryShare),
       tempDirectory: join(home, 'tmp', name),
     },
     schema: name,

@@ -6,8 +6,8 @@ export interface Extent {
   readonly computeSlots: number;
   /** DuckDB threads of one activity. */
   readonly duckdbThreads: number;
-  /** DuckDB memory of one activity, DuckDB size text. */
-  readonly duckdbMemory: string;
+  /** What the DuckDB of one activity may take of the machine's memory, or of the container's; above it, it spills to disk. */
+  readonly duckdbMemoryShare: number;
   /** Days Temporal keeps the history of a closed workflow. */
   readonly retentionDays: number;
   /** What it demands of whatever is promoted into it. */

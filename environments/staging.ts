@@ -4,7 +4,7 @@ import type { Extent } from './extent.ts';
 export const staging: Extent = {
   computeSlots: 1,
   duckdbThreads: 2,
-  duckdbMemory: '4GB',
+  duckdbMemoryShare: 0.25,
   retentionDays: 14,
   promotion: { approvals: 0, maxAgeDays: 90, maxPackageBytes: 100_000_000 },
 };
