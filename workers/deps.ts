@@ -20,7 +20,8 @@ import { trainer } from './trainer/index.ts';
 /** Lock holder plus readers for every activity slot, with room to spare. */
 const POOL_SIZE = 12;
 
-export const buildDeps = async (environment: Environment): Promise<Deps> => {
+/** `ease`: see `Turns`; alone in a process there is nobody to make room for. */
+export const buildDeps = async (environment: Environment, ease: Deps['ease'] = () => undefined): Promise<Deps> => {
   const { name, reports, stage, duckdb, postgres, lake, mlflow, venv } = environment;
   return {
     settings: {
@@ -42,6 +43,7 @@ export const buildDeps = async (environment: Environment): Promise<Deps> => {
     useCases,
     trainer,
     crash: crashPoints(environment.crashFolder),
+    ease,
     keys: new KeyFolder(environment.keys, name),
     policy: environment.promotion,
     notifiers: notifiersOf(environment),
