@@ -49,8 +49,6 @@ export interface Deps {
   readonly useCases: readonly UseCase[];
   readonly trainer: Trainer;
   readonly crash: CrashPoint;
-  /** Called by a heavy step once it fills the cores no more: the next may begin beside what is left of it. */
-  readonly ease: () => void;
   /** This environment's: what signs its model versions, and whose signatures count. */
   readonly keys: SigningKeys;
   /** What must be true of whatever is promoted into this environment. */

@@ -11,7 +11,7 @@ import type { Deps } from './deps.ts';
 
 export type OpenLake = Lake<DuckDb>;
 
-const openLake = async ({ settings, pool, crash, ease }: Deps): Promise<OpenLake> => {
+const openLake = async ({ settings, pool, crash }: Deps): Promise<OpenLake> => {
   const { ducklake, postgres } = settings.extensions;
   await verifyExtensions([postgres, ducklake], settings.duckdb.tempDirectory);
   const db = await DuckDb.open({ ...settings.duckdb, extensionsVerified: true });
@@ -22,7 +22,6 @@ const openLake = async ({ settings, pool, crash, ease }: Deps): Promise<OpenLake
     postgres: settings.postgres,
     extensions: settings.extensions,
     crash,
-    onStaged: ease,
   });
 };
 

@@ -79,7 +79,7 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   async pipeline() {
     const { csv, scene, root } = await setTheScene(environment);
     const ours = { name: 'durable', run: () => durable(csv) };
-    const peer = { name: 'bare', run: () => bare(scene, root) };
+    const peer = { name: 'bare', run: () => bare(csv, scene, root) };
     return table(await duel(ours, peer, Number(values.pairs)), 'durable run', 'bare process');
   },
   steps: () => emptySteps(),

@@ -20,8 +20,7 @@ import { trainer } from './trainer/index.ts';
 /** Lock holder plus readers for every activity slot, with room to spare. */
 const POOL_SIZE = 12;
 
-/** `ease`: see `Turns`; alone in a process there is nobody to make room for. */
-export const buildDeps = async (environment: Environment, ease: Deps['ease'] = () => undefined): Promise<Deps> => {
+export const buildDeps = async (environment: Environment): Promise<Deps> => {
   const { name, reports, stage, duckdb, postgres, lake, mlflow, venv } = environment;
   return {
     settings: {
@@ -43,7 +42,6 @@ export const buildDeps = async (environment: Environment, ease: Deps['ease'] = (
     useCases,
     trainer,
     crash: crashPoints(environment.crashFolder),
-    ease,
     keys: new KeyFolder(environment.keys, name),
     policy: environment.promotion,
     notifiers: notifiersOf(environment),

@@ -25,14 +25,10 @@ export interface Hosted {
   close(): Promise<void>;
 }
 
-const ONE = { type: 'fixed-size', numSlots: 1 } as const;
-/** What no task of the compute queue needs. */
-const NONE = { workflowTaskSlotSupplier: ONE, localActivityTaskSlotSupplier: ONE, nexusTaskSlotSupplier: ONE };
-
 /** Ready to run: everything it needs has answered. */
 export const hostEnvironment = async (environment: Environment, shared: Shared): Promise<Hosted> => {
   const { namespace } = environment.temporal;
-  const deps = await buildDeps(environment, shared.turns.ease);
+  const deps = await buildDeps(environment);
   const activities = createActivities(deps);
   const watched = [activityOutcomes, ...activityTraces(environment)];
   const options = {
@@ -50,13 +46,12 @@ export const hostEnvironment = async (environment: Environment, shared: Shared):
     maxCachedWorkflows: 200,
     interceptors: { activity: watched },
   });
-  const { interceptor, slots } = shared.turns.worker();
   const compute = Worker.create({
     ...options,
     taskQueue: queues.compute,
-    tuner: { ...NONE, activityTaskSlotSupplier: slots },
+    maxConcurrentActivityTaskExecutions: environment.computeSlots,
     // Those who wait for their turn are not at work yet.
-    interceptors: { activity: [interceptor, ...watched] },
+    interceptors: { activity: [shared.turns.interceptor, ...watched] },
   });
   const workers = await Promise.all([light, compute]);
   const client = new Client({ connection: shared.connection, namespace });

@@ -1,21 +1,13 @@
 // Who fills the cores: heavy steps of all environments of a process share a few seats. A step that was taken on waits for one, heartbeating.
 // For host.ts. (A task slot shared between workers will not do: a slot is held while polling, so an idle environment would starve the others.)
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Context } from '@temporalio/activity';
 import type { ActivityInterceptors } from '@temporalio/worker';
 import type { Pulse } from '../activities/heartbeat.ts';
-import { type Slots, slotsFor } from './slots.ts';
 
 type Waiting = Pick<Context, 'heartbeat' | 'cancelled'>;
 
 export interface Turns {
-  /** For one environment's worker: what its steps wait in, and how many of them it takes on. */
-  worker(): { readonly interceptor: (context: Waiting) => ActivityInterceptors; readonly slots: Slots['supplier'] };
-  /**
-   * Called within a step: it fills the cores no more. What is left of it is short, and waits for disks and databases; the next begins
-   * beside it. Outside of a step it does nothing.
-   */
-  readonly ease: () => void;
+  readonly interceptor: (context: Waiting) => ActivityInterceptors;
 }
 
 const HEARTBEAT_MS = 1_000;
@@ -48,35 +40,16 @@ export const turnsFor = (seats: number): Turns => {
       throw gone;
     }
   };
-  const stepping = new AsyncLocalStorage<() => void>();
-  const inTurn = async <T>(context: Waiting, slots: Slots, work: () => Promise<T>): Promise<T> => {
+  const inTurn = async <T>(context: Waiting, work: () => Promise<T>): Promise<T> => {
     await sit(context);
-    let where: 'seated' | 'easing' | 'over' = 'seated';
-    const ease = () => {
-      if (where !== 'seated') return;
-      where = 'easing';
-      slots.lend();
-      leave();
-    };
     try {
-      return await stepping.run(ease, work);
+      return await work();
     } finally {
-      if (where === 'seated') leave();
-      else slots.giveBack();
-      where = 'over';
+      leave();
     }
   };
   return {
-    ease: () => stepping.getStore()?.(),
-    worker: () => {
-      const slots = slotsFor(seats);
-      return {
-        interceptor: (context) => ({
-          inbound: { execute: (input, next) => inTurn(context, slots, () => next(input)) },
-        }),
-        slots: slots.supplier,
-      };
-    },
+    interceptor: (context) => ({ inbound: { execute: (input, next) => inTurn(context, () => next(input)) } }),
   };
 };
 

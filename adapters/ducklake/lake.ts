@@ -27,8 +27,6 @@ export interface LakeOptions<Session extends SqlSession> {
   readonly alsoReaches?: readonly string[];
   /** Called where a process may die without harm: work is staged but not committed; committed but not acknowledged. */
   readonly crash?: (point: 'after-write' | 'after-commit') => void;
-  /** Called when all is staged and checked, and what is left is to commit it. */
-  readonly onStaged?: () => void;
 }
 
 export interface Staged {
@@ -125,7 +123,6 @@ export class Lake<Session extends SqlSession = SqlSession> {
    */
   async commit(request: CommitRequest): Promise<Commit> {
     this.options.crash?.('after-write');
-    this.options.onStaged?.();
     const commit = await this.commits.locked(async () => {
       const done = await this.commits.done(request);
       if (done) return done;

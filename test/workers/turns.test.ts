@@ -21,7 +21,7 @@ const take = (
   cancelled: Promise<never> = never,
   heartbeat = vi.fn(),
 ) => {
-  const execute = turns.worker().interceptor({ heartbeat, cancelled }).inbound?.execute;
+  const execute = turns.interceptor({ heartbeat, cancelled }).inbound?.execute;
   if (execute === undefined) throw new Error('no interceptor');
   return execute(input, begun);
 };
@@ -97,47 +97,5 @@ describe('steps of several environments', () => {
     b.end();
     await second;
     vi.useRealTimers();
-  });
-});
-
-describe('a step that fills the cores no more', () => {
-  /** A step that eases, and ends, when the test says so; from within, as an activity does. */
-  const eased = (turns: Turns) => {
-    let ease: () => void = () => undefined;
-    let end: () => void = () => undefined;
-    const begun = vi.fn(async () => {
-      await new Promise<void>((resolve) => {
-        ease = resolve;
-      });
-      turns.ease();
-      turns.ease();
-      await new Promise<void>((resolve) => {
-        end = resolve;
-      });
-    });
-    return { begun, ease: () => ease(), end: () => end() };
-  };
-
-  it('lets the next begin beside it, and gives its seat away once only', async () => {
-    const turns = turnsFor(1);
-    const [a, b, c] = [eased(turns), step(), step()];
-    const all = Promise.all([take(turns, a as never), take(turns, b), take(turns, c)]);
-    await settled();
-    expect(b.begun).not.toHaveBeenCalled();
-    a.ease();
-    await settled();
-    expect([b, c].map(({ begun }) => begun.mock.calls.length)).toEqual([1, 0]);
-    a.end();
-    await settled();
-    expect(c.begun).not.toHaveBeenCalled();
-    b.end();
-    await settled();
-    expect(c.begun).toHaveBeenCalled();
-    c.end();
-    await all;
-  });
-
-  it('says so in vain outside of a step', () => {
-    expect(() => turnsFor(1).ease()).not.toThrow();
   });
 });
