@@ -1,16 +1,21 @@
-// Answers made ahead: the champion scores everybody who is online, by what the API itself would score one row with, so that an answer looked
-// up is the answer computed. What has an answer already is passed over; so a retry goes on where the last chunk was written.
-
+// Answers made ahead for those who are likely to be asked for: the champion scores them by what the API itself would score one row with, so
+// that an answer looked up is the answer computed. What has an answer already is passed over; so a retry goes on where the last chunk was
+// written.
 import { loadPackage } from '../adapters/artifacts/model-package.ts';
 import { openOnnx } from '../adapters/onnx/session.ts';
 import { type PendingRow, PostgresPrecomputed, type PrecomputedSet } from '../adapters/postgres/precomputed.ts';
 import { PostgresRegistry, type RegisteredVersion } from '../adapters/postgres/registry.ts';
+import type { Pin } from '../core/commit.ts';
 import { PerennialError } from '../core/errors.ts';
 import { onlineName } from '../core/feature-version.ts';
 import { inputVector } from '../core/learning/input-vector.ts';
 import { openTrees, walkedScore } from '../core/learning/tried-trees.ts';
+import { predictionsTable } from '../core/prediction-log.ts';
+import { identifier, literal, qualified } from '../core/sql.ts';
 import type { Deps } from './deps.ts';
+import { type Subject, subjectOf } from './examples.ts';
 import { type Frame, framed } from './heartbeat.ts';
+import { type OpenLake, withLake } from './lake-session.ts';
 import { readPlan } from './plan.ts';
 import { requireSignature } from './sign.ts';
 import type { ModelRequest } from './train.ts';
@@ -30,18 +35,52 @@ type Step = Pick<Frame, 'signal' | 'onProgress'>;
 /** Small: each is time in which a worker beats no heart. */
 const CHUNK_ROWS = 2_000;
 
+/** The likeliest of the newest scores, and as many of those who were asked for most often. */
+const COMMON = 10_000;
+/** How far back an entity counts as asked for, from the newest prediction that was collected. */
+const ASKED_DAYS = 30;
+
+export interface PrecomputeRequest extends Pick<ModelRequest, 'plan' | 'model'> {
+  /** Of the champion's newest scores. */
+  readonly scores: Pin;
+}
+
 export const createPrecomputeActivities = (deps: Deps) => ({
-  precomputeAnswers: (request: Pick<ModelRequest, 'plan' | 'model'>): Promise<Precomputed> =>
+  precomputeAnswers: ({ plan: ref, model, scores }: PrecomputeRequest): Promise<Precomputed> =>
     framed(deps.crash, async (frame) => {
-      const { useCase } = await readPlan(deps, request.plan);
-      return precompute(deps, `${useCase}/${request.model}`, frame);
+      const plan = await readPlan(deps, ref);
+      const subject = subjectOf(plan, model);
+      const common = await withLake(deps, frame.signal, (lake) => commonEntities(lake, plan.useCase, subject, scores));
+      return precompute(deps, `${plan.useCase}/${model}`, common, frame);
     }),
 });
 
-/** Answers of the champion for every entity whose online features have none. */
+/** Who is likely to be asked for, by the lake. */
+const commonEntities = async (
+  lake: OpenLake,
+  useCase: string,
+  { model, view }: Subject,
+  scores: Pin,
+): Promise<readonly string[]> => {
+  await lake.pin([scores]);
+  const entity = identifier(view.entity);
+  const likeliest = `select ${entity}::varchar as entity from ${qualified(model.scores)} order by probability desc, ${entity} limit ${COMMON}`;
+  const log = await lake.head(predictionsTable);
+  if (log) await lake.pin([{ table: predictionsTable, snapshot: log.snapshot }]);
+  const asked = `select entity from ${qualified(predictionsTable)}
+    where use_case = ${literal(useCase)} and model = ${literal(model.name)}
+      and served_at > (select max(served_at) - interval ${ASKED_DAYS} days from ${qualified(predictionsTable)})
+    group by entity order by count(*) desc, entity limit ${COMMON}`;
+  const all = log ? `(${likeliest}) union (${asked})` : likeliest;
+  const rows = await lake.db.rows(`select entity from (${all}) order by entity`);
+  return rows.map((row) => String(row.entity));
+};
+
+/** Answers of the champion for those of the entities whose online features have none. */
 export const precompute = async (
   deps: PrecomputeDeps,
   model: string,
+  entities: readonly string[],
   step: Step,
   chunkRows = CHUNK_ROWS,
 ): Promise<Precomputed> => {
@@ -53,16 +92,19 @@ export const precompute = async (
     const answers = new PostgresPrecomputed(deps.pool);
     await answers.open(set);
     let rows = 0;
-    let after = '';
-    for (;;) {
+    for (let from = 0; from < entities.length; from += chunkRows) {
       step.signal.throwIfAborted();
-      const pending = await answers.pending(set, { after, limit: chunkRows });
-      if (pending.length === 0) return { rows, version: set.version };
-      rows += await answers.write(set, await scored(pending, score));
+      const pending = await answers.pending(set, entities.slice(from, from + chunkRows));
+      if (pending.length > 0) rows += await answers.write(set, await scored(pending, score));
       deps.crash('after-write');
-      after = pending.at(-1)?.entity ?? after;
-      step.onProgress({ stage: `answers of ${model} made ahead`, done: rows, total: rows, unit: 'answers' });
+      step.onProgress({
+        stage: `answers of ${model} made ahead`,
+        done: Math.min(from + chunkRows, entities.length),
+        total: entities.length,
+        unit: 'answers',
+      });
     }
+    return { rows, version: set.version };
   } finally {
     await release();
   }

@@ -93,7 +93,15 @@ export const buildApp = async (deps: AppDeps): Promise<FastifyInstance> => {
     requestTimeout: REQUEST_MS,
     ...(deps.tls && { https: deps.tls }),
     routerOptions: { maxParamLength: 600 },
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, formats } },
+    ajv: {
+      customOptions: {
+        removeAdditional: false,
+        coerceTypes: false,
+        useDefaults: false,
+        allowUnionTypes: true,
+        formats,
+      },
+    },
     frameworkErrors: (error, request, reply) => {
       sendProblem(
         reply as Parameters<typeof sendProblem>[0],

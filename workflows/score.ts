@@ -2,7 +2,7 @@
 import * as wf from '@temporalio/workflow';
 import type { Pin } from '../core/commit.ts';
 import type { BuiltTable, Moments, PlanBrief } from '../core/plan.ts';
-import { compute, type Patience } from './proxies.ts';
+import { compute, light, type Patience } from './proxies.ts';
 
 export interface ScoreInput extends Patience {
   readonly brief: PlanBrief;
@@ -29,9 +29,11 @@ export async function score({ brief, model, moments, pins, ...patience }: ScoreI
     [request],
   );
   // Runs that began before there were such answers end without them.
-  if (wf.patched('answers made ahead'))
-    await compute(patience).precomputeAnswers.executeWithOptions({ summary: `answers of ${model} are made ahead` }, [
-      { plan: brief.plan, model },
+  if (scores && wf.patched('answers made ahead')) {
+    const { table, snapshot, key } = scores;
+    await light(patience).precomputeAnswers.executeWithOptions({ summary: `answers of ${model} are made ahead` }, [
+      { plan: brief.plan, model, scores: { table, snapshot, key } },
     ]);
+  }
   return { scores, online };
 }

@@ -70,14 +70,16 @@ const MARK = `
     set last_entity = excluded.last_entity, rows_done = excluded.rows_done, finished = excluded.finished
     where old.rows_done <= excluded.rows_done and not old.finished`;
 
-// Of a view that is folded from a stream the caller knows the TTL; of others it stands with their version.
-const TTL = `coalesce($3::integer, (select ttl_days from feature_views where table_name || '@' || version = $1))`;
+/** Of a row of `online_features` under an alias: whether its view has moved on from it; see `read`. `ttl`: days, instead of its version's. */
+export const expiredSql = (row: string, ttl = 'null::integer'): string => `coalesce(${row}.event_time < (
+  select newest - make_interval(hours => 24 * coalesce(${ttl}, (
+    select ttl_days from feature_views where table_name || '@' || version = ${row}.view)))
+  from online_generations where view = ${row}.view), false)`;
 const READ = {
   name: 'online-read',
   text: `
-    select entity, "values", event_time, known_at,
-      coalesce(event_time < (select newest - make_interval(hours => 24 * ${TTL}) from online_generations where view = $1), false) as expired
-    from online_features where view = $1 and entity = any($2::text[])`,
+    select entity, "values", event_time, known_at, ${expiredSql('f', '$3::integer')} as expired
+    from online_features f where view = $1 and entity = any($2::text[])`,
 };
 
 // A promotion moves a revision, which only ever grows: whatever was read before it counts no more either.

@@ -2,6 +2,7 @@
 // reads them. The pool's search_path names the environment's schema.
 import type { Pool } from 'pg';
 import type { FeatureValue } from '../../core/feature-value.ts';
+import { expiredSql } from './online-store.ts';
 import { inTransaction } from './transaction.ts';
 
 /** What the answers of one version have in common. */
@@ -56,9 +57,9 @@ export interface Likeliest extends Pick<PrecomputedSet, 'version' | 'packageSha2
   readonly answers: readonly RankedAnswer[];
 }
 
-/** The online row is the one that the answer was made of. */
-const CURRENT =
-  'f.event_time = p.event_time and f.known_at = p.known_at and md5(f."values"::text)::uuid = p.features_md5';
+/** The online row is the one that the answer was made of, and still speaks. */
+const CURRENT = `f.event_time = p.event_time and f.known_at = p.known_at and md5(f."values"::text)::uuid = p.features_md5
+  and not ${expiredSql('f')}`;
 
 const OPEN = `
   insert into precomputed_sets (model, version, package_sha256, view, features) values ($1, $2, $3, $4, $5)
@@ -68,8 +69,8 @@ const PENDING = `
   select f.entity, f."values", f.event_time::text as event_time, f.known_at::text as known_at,
     md5(f."values"::text) as md5, statement_timestamp()::text as read_at
   from online_features f left join precomputed_answers p on p.model = $2 and p.version = $3 and p.entity = f.entity
-  where f.view = $1 and f.entity > $4 and (${CURRENT}) is not true
-  order by f.entity limit $5`;
+  where f.view = $1 and f.entity = any($4::text[]) and (${CURRENT}) is not true and not ${expiredSql('f')}
+  order by f.entity`;
 
 const UPSERT = `
   insert into precomputed_answers as old (model, version, entity, probability, event_time, known_at, features_md5, scored_at)
@@ -137,12 +138,12 @@ export class PostgresPrecomputed {
     await this.pool.query(OPEN, [model, version, packageSha256, view, features]);
   }
 
-  /** Entities after `after` whose online features have no answer yet, in their order: what was written is not pending any more. */
+  /** Those of the entities whose online features have no answer yet, in their order: what was written is not pending any more. */
   async pending(
     { model, version, view }: Pick<PrecomputedSet, 'model' | 'version' | 'view'>,
-    { after, limit }: { readonly after: string; readonly limit: number },
+    entities: readonly string[],
   ): Promise<readonly PendingRow[]> {
-    const { rows } = await this.pool.query(PENDING, [view, model, version, after, limit]);
+    const { rows } = await this.pool.query(PENDING, [view, model, version, entities]);
     return rows.map(({ entity, values, event_time: eventTime, known_at: knownAt, md5, read_at: readAt }) => ({
       entity,
       values,
