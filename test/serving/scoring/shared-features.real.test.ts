@@ -10,14 +10,14 @@ import { hearChanges } from '../../../serving/changes.ts';
 import { FeatureCache } from '../../../serving/scoring/feature-cache.ts';
 import { SharedFeatures } from '../../../serving/scoring/shared-features.ts';
 import { startApi } from '../../../serving/server.ts';
-import { startRedis, type TestRedis } from '../../support/redis.ts';
+import { redisInstalled, startRedis, type TestRedis } from '../../support/redis.ts';
 import { startTestStack, type TestStack } from '../../support/stack.ts';
 import { quiet } from '../fakes.ts';
 
 const VIEW = 'features.customer_daily@0123456789ab';
 const day = (n: number): string => new Date(Date.UTC(2025, 0, 1 + n)).toISOString();
 
-describe('features shared in Redis', () => {
+describe.skipIf(!redisInstalled)('features shared in Redis', () => {
   let stack: TestStack;
   let pool: Pool;
   let store: PostgresOnlineStore;
