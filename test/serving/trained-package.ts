@@ -21,7 +21,7 @@ import { partsOf } from './packages.ts';
 /** Where partsOf's packages read. */
 export const VIEW = 'features.customer_daily';
 const WIDTH = FEATURE_NAMES.length;
-const names = Array.from({ length: 80 }, (_, code) => `category ${code}`);
+export const categoryNames = Array.from({ length: 80 }, (_, code) => `category ${code}`);
 
 export const trainedSignature: Signature = {
   format: 'perennial/signature/1',
@@ -31,7 +31,7 @@ export const trainedSignature: Signature = {
     kind: CATEGORICAL.includes(i) ? 'categorical' : 'numeric',
     description: name,
   })),
-  categories: Object.fromEntries(CATEGORICAL.map((i) => [FEATURE_NAMES[i] ?? '', names])),
+  categories: Object.fromEntries(CATEGORICAL.map((i) => [FEATURE_NAMES[i] ?? '', categoryNames])),
   output: { name: 'propensity', meaning: 'buys' },
   calibration: { slope: 0.9, intercept: -0.2 },
   windows: { observationDays: 92, gapDays: 0, labelDays: 30 },
@@ -92,7 +92,7 @@ export const putOnline = async (
       FEATURE_NAMES.map((name, i) => {
         const value = values[row * WIDTH + i] ?? Number.NaN;
         if (Number.isNaN(value)) return [name, null];
-        return [name, CATEGORICAL.includes(i) ? (names[value] ?? null) : value];
+        return [name, CATEGORICAL.includes(i) ? (categoryNames[value] ?? null) : value];
       }),
     ),
     eventTime,

@@ -7,7 +7,7 @@ import { limitThreads, openLightGbm } from '../../../adapters/lightgbm/library.t
 import { runParams } from '../../../adapters/lightgbm/params.ts';
 import { exportOnnx } from '../../../adapters/onnx/export.ts';
 import { openOnnx } from '../../../adapters/onnx/session.ts';
-import { buildPackage, type ModelPackage, type Signature } from '../../../core/model-package.ts';
+import { buildPackage, type ModelPackage } from '../../../core/model-package.ts';
 import { loadPackage } from '../../../serving/load-package.ts';
 import type { FeatureValues, LoadedModel } from '../../../serving/ports.ts';
 import { Explainer } from '../../../serving/scoring/explainer.ts';
@@ -15,24 +15,10 @@ import { CATEGORICAL, FEATURE_NAMES, learningRows } from '../../support/learning
 import { lightGbmPath } from '../../support/lightgbm.ts';
 import { served } from '../fakes.ts';
 import { partsOf } from '../packages.ts';
+import { categoryNames as names, trainedSignature as signature } from '../trained-package.ts';
 
 const data = learningRows(4_000, 3);
 const width = FEATURE_NAMES.length;
-const names = Array.from({ length: 80 }, (_, code) => `category ${code}`);
-const signature: Signature = {
-  format: 'perennial/signature/1',
-  entity: 'user_id',
-  features: FEATURE_NAMES.map((name, i) => ({
-    name,
-    kind: CATEGORICAL.includes(i) ? 'categorical' : 'numeric',
-    description: name,
-  })),
-  categories: Object.fromEntries(CATEGORICAL.map((i) => [FEATURE_NAMES[i] ?? '', names])),
-  output: { name: 'propensity', meaning: 'buys' },
-  calibration: { slope: 0.9, intercept: -0.2 },
-  windows: { observationDays: 92, gapDays: 0, labelDays: 30 },
-};
-
 let booster: Booster;
 let text: string;
 beforeAll(() => {
