@@ -6,6 +6,7 @@ import type { PostgresScoreJobs } from '../../adapters/postgres/score-jobs.ts';
 import { contentKey } from '../../core/commit.ts';
 import { PerennialError } from '../../core/errors.ts';
 import { chunked, isOver, jobStates, maySee, paceOf, type ScoreJob } from '../../core/score-job.ts';
+import { lookedAt } from '../access/reads.ts';
 import type { AppDeps } from '../app.ts';
 import { problem, sendProblem } from '../problem.ts';
 import { Entity, jsonSchema, ModelName, Moment, problems } from '../schemas.ts';
@@ -133,7 +134,14 @@ export const jobRoutes = (
         response: { 200: jsonSchema(Results), ...refused },
       },
     },
-    async (request) => page(board, await mine(board, request), Number(request.query.cursor ?? 0)),
+    async (request) => {
+      const told = await page(board, await mine(board, request), Number(request.query.cursor ?? 0));
+      lookedAt(
+        request,
+        told.results.map(({ entity }) => entity),
+      );
+      return told;
+    },
   );
   app.delete<{ Params: Path }>(
     '/jobs/:id',

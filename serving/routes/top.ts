@@ -1,6 +1,7 @@
 // GET /predict/:model/top: the likeliest entities, from the answers that scoring made ahead. An entity of that name is asked for by POST.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { lookedAt } from '../access/reads.ts';
 import type { AppDeps } from '../app.ts';
 import { jsonSchema, ModelName, Moment, problems } from '../schemas.ts';
 import { likeliest } from '../scoring/precomputed.ts';
@@ -45,7 +46,9 @@ export const topRoute = (app: FastifyInstance, deps: AppDeps): void => {
   app.get<{ Params: z.infer<typeof Path>; Querystring: z.infer<typeof Query> }>(
     '/predict/:model/top',
     { config: { policy: 'predict.top' }, schema },
-    async ({ params: { model }, query: { k } }): Promise<Ranking> => {
+    async (request): Promise<Ranking> => {
+      const { model } = request.params;
+      const { k } = request.query;
       const { version, packageSha256, answers } = await likeliest(deps, model, k === undefined ? USUAL : Number(k));
       const entities = answers.map(({ entity, probability, eventTime, knownAt, scoredAt, current }, i) => ({
         rank: i + 1,
@@ -56,6 +59,10 @@ export const topRoute = (app: FastifyInstance, deps: AppDeps): void => {
         scored_at: scoredAt,
         current,
       }));
+      lookedAt(
+        request,
+        answers.map(({ entity }) => entity),
+      );
       return { model, version, package_sha256: packageSha256, entities };
     },
   );
