@@ -89,7 +89,16 @@ export const buildApp = async (deps: AppDeps): Promise<FastifyInstance> => {
     handlerTimeout: ANSWER_MS,
     ...(deps.tls && { https: deps.tls }),
     routerOptions: { maxParamLength: 600 },
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, formats } },
+    // Lists of types are how `jsonSchema` says unions.
+    ajv: {
+      customOptions: {
+        removeAdditional: false,
+        coerceTypes: false,
+        useDefaults: false,
+        allowUnionTypes: true,
+        formats,
+      },
+    },
     frameworkErrors: (error, request, reply) => {
       sendProblem(
         reply as Parameters<typeof sendProblem>[0],
