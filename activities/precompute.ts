@@ -1,5 +1,5 @@
-// Answers made ahead: the champion scores everybody who is online, by what the API itself would score one row with, so that an answer looked
-// up is the answer computed. What has an answer already is passed over; so a retry goes on where the last chunk was written.
+// Answers made ahead: the champion scores the entities that are asked for most, by what the API itself would score one row with, so that an
+// answer looked up is the answer computed. What has an answer already is passed over; so a retry goes on where the last chunk was written.
 
 import { loadPackage } from '../adapters/artifacts/model-package.ts';
 import { openOnnx } from '../adapters/onnx/session.ts';
@@ -9,11 +9,20 @@ import { PerennialError } from '../core/errors.ts';
 import { onlineName } from '../core/feature-version.ts';
 import { inputVector } from '../core/learning/input-vector.ts';
 import { openTrees, walkedScore } from '../core/learning/tried-trees.ts';
+import type { BuiltTable } from '../core/plan.ts';
+import { chosenEntities } from './chosen-entities.ts';
 import type { Deps } from './deps.ts';
+import { subjectOf } from './examples.ts';
 import { type Frame, framed } from './heartbeat.ts';
+import { withLake } from './lake-session.ts';
 import { readPlan } from './plan.ts';
 import { requireSignature } from './sign.ts';
 import type { ModelRequest } from './train.ts';
+
+export interface PrecomputeRequest extends Pick<ModelRequest, 'plan' | 'model'> {
+  /** The champion's; null where nothing was scored. */
+  readonly scores: Pick<BuiltTable, 'table' | 'snapshot'> | null;
+}
 
 export interface Precomputed {
   /** Answers that this attempt wrote. */
@@ -31,38 +40,48 @@ type Step = Pick<Frame, 'signal' | 'onProgress'>;
 const CHUNK_ROWS = 2_000;
 
 export const createPrecomputeActivities = (deps: Deps) => ({
-  precomputeAnswers: (request: Pick<ModelRequest, 'plan' | 'model'>): Promise<Precomputed> =>
+  precomputeAnswers: ({ plan, model, scores }: PrecomputeRequest): Promise<Precomputed> =>
     framed(deps.crash, async (frame) => {
-      const { useCase } = await readPlan(deps, request.plan);
-      return precompute(deps, `${useCase}/${request.model}`, frame);
+      const planned = await readPlan(deps, plan);
+      const { useCase } = planned;
+      const { entity } = subjectOf(planned, model).view;
+      const entities = await withLake(deps, frame.signal, (lake) =>
+        chosenEntities(lake, { useCase, model, entity, scores }),
+      );
+      return precompute(deps, { model: `${useCase}/${model}`, entities }, frame);
     }),
 });
 
-/** Answers of the champion for every entity whose online features have none. */
-export const precompute = async (
-  deps: PrecomputeDeps,
-  model: string,
-  step: Step,
-  chunkRows = CHUNK_ROWS,
-): Promise<Precomputed> => {
+export interface Wanted {
+  /** As it is registered. */
+  readonly model: string;
+  /** Those whose features are online, and did not expire, get an answer. */
+  readonly entities: readonly string[];
+  readonly chunkRows?: number;
+}
+
+/** Answers of the champion for the entities whose online features have none; what it once said of others is dropped. */
+export const precompute = async (deps: PrecomputeDeps, wanted: Wanted, step: Step): Promise<Precomputed> => {
+  const { model, entities, chunkRows = CHUNK_ROWS } = wanted;
   const held = await new PostgresRegistry(deps.pool).champion(model);
   if (!held) return { rows: 0, version: null };
   await requireSignature(deps, held);
   const { set, score, release } = await openScorer(deps, held);
   try {
     const answers = new PostgresPrecomputed(deps.pool);
-    await answers.open(set);
+    step.signal.throwIfAborted();
+    await answers.open(set, entities);
     let rows = 0;
-    let after = '';
-    for (;;) {
+    for (let from = 0; from < entities.length; from += chunkRows) {
       step.signal.throwIfAborted();
-      const pending = await answers.pending(set, { after, limit: chunkRows });
-      if (pending.length === 0) return { rows, version: set.version };
+      const pending = await answers.pending(set, entities.slice(from, from + chunkRows));
+      if (pending.length === 0) continue;
       rows += await answers.write(set, await scored(pending, score));
       deps.crash('after-write');
-      after = pending.at(-1)?.entity ?? after;
-      step.onProgress({ stage: `answers of ${model} made ahead`, done: rows, total: rows, unit: 'answers' });
+      const done = Math.min(from + chunkRows, entities.length);
+      step.onProgress({ stage: `answers of ${model} made ahead`, done, total: entities.length, unit: 'entities' });
     }
+    return { rows, version: set.version };
   } finally {
     await release();
   }

@@ -2,7 +2,7 @@
 import * as wf from '@temporalio/workflow';
 import type { Pin } from '../core/commit.ts';
 import type { BuiltTable, Moments, PlanBrief } from '../core/plan.ts';
-import { compute, type Patience } from './proxies.ts';
+import { compute, light, type Patience } from './proxies.ts';
 
 export interface ScoreInput extends Patience {
   readonly brief: PlanBrief;
@@ -17,7 +17,7 @@ export interface Scored {
   readonly online: { readonly rows: number };
 }
 
-/** Scores every entity at the newest cut with the champion, puts its features online, and makes its answers to them ahead. */
+/** Scores every entity at the newest cut with the champion, puts its features online, and makes the commonest answers ahead. */
 export async function score({ brief, model, moments, pins, ...patience }: ScoreInput): Promise<Scored> {
   const request = { plan: brief.plan, model, moments, pins };
   const scores = await compute(patience).scoreModel.executeWithOptions(
@@ -30,8 +30,8 @@ export async function score({ brief, model, moments, pins, ...patience }: ScoreI
   );
   // Runs that began before there were such answers end without them.
   if (wf.patched('answers made ahead'))
-    await compute(patience).precomputeAnswers.executeWithOptions({ summary: `answers of ${model} are made ahead` }, [
-      { plan: brief.plan, model },
+    await light(patience).precomputeAnswers.executeWithOptions({ summary: `answers of ${model} are made ahead` }, [
+      { plan: brief.plan, model, scores },
     ]);
   return { scores, online };
 }

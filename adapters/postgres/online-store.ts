@@ -70,13 +70,20 @@ const MARK = `
     set last_entity = excluded.last_entity, rows_done = excluded.rows_done, finished = excluded.finished
     where old.rows_done <= excluded.rows_done and not old.finished`;
 
-// Of a view that is folded from a stream the caller knows the TTL; of others it stands with their version.
-const TTL = `coalesce($3::integer, (select ttl_days from feature_views where table_name || '@' || version = $1))`;
+/** SQL for the moment before which a view's rows have expired; null where they never do. */
+export const oldestSql = (view: string, ttlDays: string): string =>
+  `(select newest - make_interval(hours => 24 * ${ttlDays}) from online_generations where view = ${view})`;
+
+/** SQL for the days that stand with a view's version. */
+export const ttlSql = (view: string): string =>
+  `(select ttl_days from feature_views where table_name || '@' || version = ${view})`;
+
+// Of a view that is folded from a stream the caller knows the TTL.
 const READ = {
   name: 'online-read',
   text: `
     select entity, "values", event_time, known_at,
-      coalesce(event_time < (select newest - make_interval(hours => 24 * ${TTL}) from online_generations where view = $1), false) as expired
+      coalesce(event_time < ${oldestSql('$1', `coalesce($3::integer, ${ttlSql('$1')})`)}, false) as expired
     from online_features where view = $1 and entity = any($2::text[])`,
 };
 
