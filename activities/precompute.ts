@@ -1,6 +1,6 @@
-// Answers made ahead for those who are likely to be asked for: the champion scores them by what the API itself would score one row with, so
-// that an answer looked up is the answer computed. What has an answer already is passed over; so a retry goes on where the last chunk was
-// written.
+// Answers made ahead: the champion scores the entities that are asked for most, by what the API itself would score one row with, so that an
+// answer looked up is the answer computed. What has an answer already is passed over; so a retry goes on where the last chunk was written.
+
 import { loadPackage } from '../adapters/artifacts/model-package.ts';
 import { openOnnx } from '../adapters/onnx/session.ts';
 import { type PendingRow, PostgresPrecomputed, type PrecomputedSet } from '../adapters/postgres/precomputed.ts';
@@ -10,15 +10,20 @@ import { PerennialError } from '../core/errors.ts';
 import { onlineName } from '../core/feature-version.ts';
 import { inputVector } from '../core/learning/input-vector.ts';
 import { openTrees, walkedScore } from '../core/learning/tried-trees.ts';
-import { predictionsTable } from '../core/prediction-log.ts';
-import { identifier, literal, qualified } from '../core/sql.ts';
+import type { BuiltTable } from '../core/plan.ts';
+import { chosenEntities } from './chosen-entities.ts';
 import type { Deps } from './deps.ts';
-import { type Subject, subjectOf } from './examples.ts';
+import { subjectOf } from './examples.ts';
 import { type Frame, framed } from './heartbeat.ts';
-import { type OpenLake, withLake } from './lake-session.ts';
+import { withLake } from './lake-session.ts';
 import { readPlan } from './plan.ts';
 import { requireSignature } from './sign.ts';
 import type { ModelRequest } from './train.ts';
+
+export interface PrecomputeRequest extends Pick<ModelRequest, 'plan' | 'model'> {
+  /** The champion's; null where nothing was scored. */
+  readonly scores: Pick<BuiltTable, 'table' | 'snapshot'> | null;
+}
 
 export interface Precomputed {
   /** Answers that this attempt wrote. */
@@ -46,63 +51,46 @@ export interface PrecomputeRequest extends Pick<ModelRequest, 'plan' | 'model'> 
 }
 
 export const createPrecomputeActivities = (deps: Deps) => ({
-  precomputeAnswers: ({ plan: ref, model, scores }: PrecomputeRequest): Promise<Precomputed> =>
+  precomputeAnswers: ({ plan, model, scores }: PrecomputeRequest): Promise<Precomputed> =>
     framed(deps.crash, async (frame) => {
-      const plan = await readPlan(deps, ref);
-      const subject = subjectOf(plan, model);
-      const common = await withLake(deps, frame.signal, (lake) => commonEntities(lake, plan.useCase, subject, scores));
-      return precompute(deps, `${plan.useCase}/${model}`, common, frame);
+      const planned = await readPlan(deps, plan);
+      const { useCase } = planned;
+      const { entity } = subjectOf(planned, model).view;
+      const entities = await withLake(deps, frame.signal, (lake) =>
+        chosenEntities(lake, { useCase, model, entity, scores }),
+      );
+      return precompute(deps, { model: `${useCase}/${model}`, entities }, frame);
     }),
 });
 
-/** Who is likely to be asked for, by the lake. */
-const commonEntities = async (
-  lake: OpenLake,
-  useCase: string,
-  { model, view }: Subject,
-  scores: Pin,
-): Promise<readonly string[]> => {
-  await lake.pin([scores]);
-  const entity = identifier(view.entity);
-  const likeliest = `select ${entity}::varchar as entity from ${qualified(model.scores)} order by probability desc, ${entity} limit ${COMMON}`;
-  const log = await lake.head(predictionsTable);
-  if (log) await lake.pin([{ table: predictionsTable, snapshot: log.snapshot }]);
-  const asked = `select entity from ${qualified(predictionsTable)}
-    where use_case = ${literal(useCase)} and model = ${literal(model.name)}
-      and served_at > (select max(served_at) - interval ${ASKED_DAYS} days from ${qualified(predictionsTable)})
-    group by entity order by count(*) desc, entity limit ${COMMON}`;
-  const all = log ? `(${likeliest}) union (${asked})` : likeliest;
-  const rows = await lake.db.rows(`select entity from (${all}) order by entity`);
-  return rows.map((row) => String(row.entity));
-};
+export interface Wanted {
+  /** As it is registered. */
+  readonly model: string;
+  /** Those whose features are online, and did not expire, get an answer. */
+  readonly entities: readonly string[];
+  readonly chunkRows?: number;
+}
 
-/** Answers of the champion for those of the entities whose online features have none. */
-export const precompute = async (
-  deps: PrecomputeDeps,
-  model: string,
-  entities: readonly string[],
-  step: Step,
-  chunkRows = CHUNK_ROWS,
-): Promise<Precomputed> => {
+/** Answers of the champion for the entities whose online features have none; what it once said of others is dropped. */
+export const precompute = async (deps: PrecomputeDeps, wanted: Wanted, step: Step): Promise<Precomputed> => {
+  const { model, entities, chunkRows = CHUNK_ROWS } = wanted;
   const held = await new PostgresRegistry(deps.pool).champion(model);
   if (!held) return { rows: 0, version: null };
   await requireSignature(deps, held);
   const { set, score, release } = await openScorer(deps, held);
   try {
     const answers = new PostgresPrecomputed(deps.pool);
-    await answers.open(set);
+    step.signal.throwIfAborted();
+    await answers.open(set, entities);
     let rows = 0;
     for (let from = 0; from < entities.length; from += chunkRows) {
       step.signal.throwIfAborted();
       const pending = await answers.pending(set, entities.slice(from, from + chunkRows));
-      if (pending.length > 0) rows += await answers.write(set, await scored(pending, score));
+      if (pending.length === 0) continue;
+      rows += await answers.write(set, await scored(pending, score));
       deps.crash('after-write');
-      step.onProgress({
-        stage: `answers of ${model} made ahead`,
-        done: Math.min(from + chunkRows, entities.length),
-        total: entities.length,
-        unit: 'answers',
-      });
+      const done = Math.min(from + chunkRows, entities.length);
+      step.onProgress({ stage: `answers of ${model} made ahead`, done, total: entities.length, unit: 'entities' });
     }
     return { rows, version: set.version };
   } finally {

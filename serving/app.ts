@@ -93,6 +93,7 @@ export const buildApp = async (deps: AppDeps): Promise<FastifyInstance> => {
     requestTimeout: REQUEST_MS,
     ...(deps.tls && { https: deps.tls }),
     routerOptions: { maxParamLength: 600 },
+    // Lists of types are how `jsonSchema` says unions.
     ajv: {
       customOptions: {
         removeAdditional: false,

@@ -15,7 +15,7 @@ export const Moment = z.iso.datetime();
 const Value = z.union([z.number(), z.string(), z.null()]);
 
 const Precomputed =
-  'Takes the answer that scoring made ahead, if the champion made it of the features that are online now; else it is computed';
+  'Takes the answer that scoring made ahead, as it does for common entities, if the champion made it of the features that are online now; else it is computed';
 const Explain = z.boolean().meta({ description: 'With the contribution of each feature' });
 
 export const PredictBody = z.strictObject({

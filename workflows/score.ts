@@ -17,7 +17,7 @@ export interface Scored {
   readonly online: { readonly rows: number };
 }
 
-/** Scores every entity at the newest cut with the champion, puts its features online, and makes its answers to them ahead. */
+/** Scores every entity at the newest cut with the champion, puts its features online, and makes the commonest answers ahead. */
 export async function score({ brief, model, moments, pins, ...patience }: ScoreInput): Promise<Scored> {
   const request = { plan: brief.plan, model, moments, pins };
   const scores = await compute(patience).scoreModel.executeWithOptions(
@@ -29,10 +29,9 @@ export async function score({ brief, model, moments, pins, ...patience }: ScoreI
     [request],
   );
   // Runs that began before there were such answers end without them.
-  if (scores && wf.patched('answers made ahead')) {
-    const { table, snapshot, key } = scores;
+  if (wf.patched('answers made ahead'))
     await light(patience).precomputeAnswers.executeWithOptions({ summary: `answers of ${model} are made ahead` }, [
-      { plan: brief.plan, model, scores: { table, snapshot, key } },
+      { plan: brief.plan, model, scores },
     ]);
   }
   return { scores, online };

@@ -46,7 +46,7 @@ export const tableRules: Readonly<Record<string, TableRule>> = {
   online_generations: { kind: 'data', write: 'select, insert, update (generation, newest)' },
   online_watermarks: { kind: 'data', write: 'select, insert, update' },
   precomputed_sets: { kind: 'data', write: 'select, insert, delete' },
-  precomputed_answers: { kind: 'data', write: 'select, insert, update' },
+  precomputed_answers: { kind: 'data', write: 'select, insert, update, delete' },
   score_jobs: { kind: 'data', write: 'select, insert, update, delete' },
   score_job_chunks: { kind: 'data', write: 'select, insert, update' },
   predictions: { kind: 'data', write: 'select, insert, update (batch), delete' },

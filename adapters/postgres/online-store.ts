@@ -70,16 +70,21 @@ const MARK = `
     set last_entity = excluded.last_entity, rows_done = excluded.rows_done, finished = excluded.finished
     where old.rows_done <= excluded.rows_done and not old.finished`;
 
-/** Of a row of `online_features` under an alias: whether its view has moved on from it; see `read`. `ttl`: days, instead of its version's. */
-export const expiredSql = (row: string, ttl = 'null::integer'): string => `coalesce(${row}.event_time < (
-  select newest - make_interval(hours => 24 * coalesce(${ttl}, (
-    select ttl_days from feature_views where table_name || '@' || version = ${row}.view)))
-  from online_generations where view = ${row}.view), false)`;
+/** SQL for the moment before which a view's rows have expired; null where they never do. */
+export const oldestSql = (view: string, ttlDays: string): string =>
+  `(select newest - make_interval(hours => 24 * ${ttlDays}) from online_generations where view = ${view})`;
+
+/** SQL for the days that stand with a view's version. */
+export const ttlSql = (view: string): string =>
+  `(select ttl_days from feature_views where table_name || '@' || version = ${view})`;
+
+// Of a view that is folded from a stream the caller knows the TTL.
 const READ = {
   name: 'online-read',
   text: `
-    select entity, "values", event_time, known_at, ${expiredSql('f', '$3::integer')} as expired
-    from online_features f where view = $1 and entity = any($2::text[])`,
+    select entity, "values", event_time, known_at,
+      coalesce(event_time < ${oldestSql('$1', `coalesce($3::integer, ${ttlSql('$1')})`)}, false) as expired
+    from online_features where view = $1 and entity = any($2::text[])`,
 };
 
 // A promotion moves a revision, which only ever grows: whatever was read before it counts no more either.

@@ -2,7 +2,7 @@
 // reads them. The pool's search_path names the environment's schema.
 import type { Pool } from 'pg';
 import type { FeatureValue } from '../../core/feature-value.ts';
-import { expiredSql } from './online-store.ts';
+import { oldestSql, ttlSql } from './online-store.ts';
 import { inTransaction } from './transaction.ts';
 
 /** What the answers of one version have in common. */
@@ -49,7 +49,7 @@ export interface RankedAnswer {
   readonly eventTime: string;
   readonly knownAt: string;
   readonly scoredAt: string;
-  /** False: newer features have come since. */
+  /** False: newer features have come since. What expired is not ranked. */
   readonly current: boolean;
 }
 
@@ -65,11 +65,20 @@ const OPEN = `
   insert into precomputed_sets (model, version, package_sha256, view, features) values ($1, $2, $3, $4, $5)
   on conflict (model, version) do nothing`;
 
+// What nobody chose this time goes: its features may have changed since, and a ranking would hold it against those that were scored anew.
+const DROP = `
+  delete from precomputed_answers p where model = $1 and version = $2
+    and not exists (select from unnest($3::text[]) as chosen (entity) where chosen.entity = p.entity)`;
+
+const OLDEST = (view: string): string => oldestSql(view, ttlSql(view));
+/** The online row speaks for its entity: `since` is the moment before which it does not, if there is one. */
+const ALIVE = (since: string): string => `coalesce(f.event_time >= ${since}, true)`;
+
 const PENDING = `
   select f.entity, f."values", f.event_time::text as event_time, f.known_at::text as known_at,
     md5(f."values"::text) as md5, statement_timestamp()::text as read_at
   from online_features f left join precomputed_answers p on p.model = $2 and p.version = $3 and p.entity = f.entity
-  where f.view = $1 and f.entity = any($4::text[]) and (${CURRENT}) is not true and not ${expiredSql('f')}
+  where f.view = $1 and f.entity = any($4::text[]) and (${CURRENT}) is not true and ${ALIVE(OLDEST('$1'))}
   order by f.entity`;
 
 const UPSERT = `
@@ -92,18 +101,21 @@ const FIND = {
   from ${CHAMPIONS}
     join precomputed_answers p on p.model = s.model and p.version = s.version and p.entity = $2
     join online_features f on f.view = s.view and f.entity = p.entity
-  where s.model = $1 and ${CURRENT}`,
+  where s.model = $1 and ${CURRENT} and ${ALIVE(OLDEST('s.view'))}`,
 };
 
 const LIKELIEST = `
-  select s.version, s.package_sha256, p.*, coalesce(${CURRENT}, false) as current
-  from ${CHAMPIONS}
-    left join lateral (
-      select entity, probability, event_time, known_at, features_md5, scored_at from precomputed_answers
-      where model = s.model and version = s.version order by probability desc, entity limit $2
-    ) p on true
-    left join online_features f on f.view = s.view and f.entity = p.entity
-  where s.model = $1 order by p.probability desc, p.entity`;
+  with champion as materialized (
+    select s.model, s.version, s.package_sha256, s.view, ${OLDEST('s.view')} as oldest from ${CHAMPIONS} where s.model = $1
+  )
+  select s.version, s.package_sha256, ranked.*
+  from champion s left join lateral (
+    select p.entity, p.probability, p.event_time, p.known_at, p.scored_at, coalesce(${CURRENT}, false) as current
+    from precomputed_answers p left join online_features f on f.view = s.view and f.entity = p.entity
+    where p.model = s.model and p.version = s.version and ${ALIVE('s.oldest')}
+    order by p.probability desc, p.entity limit $2
+  ) ranked on true
+  order by ranked.probability desc, ranked.entity`;
 
 /** Of versions that answer no more, once nobody has written to them for a while. */
 const SUPERSEDED = `
@@ -134,11 +146,15 @@ export class PostgresPrecomputed {
     this.pool = pool;
   }
 
-  async open({ model, version, packageSha256, view, features }: PrecomputedSet): Promise<void> {
-    await this.pool.query(OPEN, [model, version, packageSha256, view, features]);
+  /** From now on these are the entities whose answers are made ahead; those of others, by the same version, are dropped. */
+  open({ model, version, packageSha256, view, features }: PrecomputedSet, entities: readonly string[]): Promise<void> {
+    return inTransaction(this.pool, async (client) => {
+      await client.query(OPEN, [model, version, packageSha256, view, features]);
+      await client.query(DROP, [model, version, entities]);
+    });
   }
 
-  /** Those of the entities whose online features have no answer yet, in their order: what was written is not pending any more. */
+  /** Those of the entities whose online features speak for them and have no answer yet, in their order. */
   async pending(
     { model, version, view }: Pick<PrecomputedSet, 'model' | 'version' | 'view'>,
     entities: readonly string[],

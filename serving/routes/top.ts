@@ -26,7 +26,9 @@ const Ranking = z.strictObject({
       feature_time: Moment,
       known_at: Moment,
       scored_at: Moment,
-      current: z.boolean().meta({ description: 'False: newer features have come since it was scored' }),
+      current: z
+        .boolean()
+        .meta({ description: 'False: newer features have come since it was scored; who expired is left out' }),
     }),
   ),
 });
@@ -38,7 +40,7 @@ export const topRoute = (app: FastifyInstance, deps: AppDeps): void => {
   const schema = {
     summary: 'The likeliest entities',
     description:
-      'From the answers made ahead by the champion; ties by entity. Single answers are noted, a ranking is not.',
+      'From the answers that the champion made ahead: of its 10,000 likeliest at the last scoring, and of whom people asked for most often of late. So whoever rose since by a pushed feature alone may be missing until the next. Ties by entity. Single answers are noted, a ranking is not.',
     params: jsonSchema(Path),
     querystring: jsonSchema(Query),
     response,

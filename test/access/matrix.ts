@@ -32,7 +32,7 @@ export const tables = {
     online_generations   siu---       ------           ------        siu---     siu---  ------
     online_watermarks    siur--       ------           ------        siur--     siur--  ------
     precomputed_sets     si--d-       ------           ------        si--d-     si--d-  ------
-    precomputed_answers  siur--       ------           ------        siur--     siur--  ------
+    precomputed_answers  siurd-       ------           ------        siurd-     siurd-  ------
     score_jobs           siurd-       ------           ------        siurd-     siurd-  ------
     score_job_chunks     siur--       ------           ------        siur--     siur--  ------
     predictions          siu-d-       ------           ------        siu-d-     siu-d-  ------
@@ -70,7 +70,7 @@ export const tables = {
     online_generations   ------       siu---           ------        s-----     siu---  ------
     online_watermarks    ------       siur--           ------        s-----     siur--  ------
     precomputed_sets     ------       si--d-           ------        s-----     si--d-  ------
-    precomputed_answers  ------       siur--           ------        s-----     siur--  ------
+    precomputed_answers  ------       siurd-           ------        s-----     siurd-  ------
     score_jobs           ------       siurd-           ------        s-----     siurd-  ------
     score_job_chunks     ------       siur--           ------        s-----     siur--  ------
     predictions          ------       siu-d-           ------        s-----     siu-d-  ------
@@ -108,7 +108,7 @@ export const tables = {
     online_generations   ------       ------           siu---        ------     s-----  ------
     online_watermarks    ------       ------           siur--        ------     s-----  ------
     precomputed_sets     ------       ------           si--d-        ------     s-----  ------
-    precomputed_answers  ------       ------           siur--        ------     s-----  ------
+    precomputed_answers  ------       ------           siurd-        ------     s-----  ------
     score_jobs           ------       ------           siurd-        ------     s-----  ------
     score_job_chunks     ------       ------           siur--        ------     s-----  ------
     predictions          ------       ------           siu-d-        ------     s-----  ------

@@ -65,6 +65,11 @@ describe('a change that breaks running workflows is caught', () => {
     await expect(replay(codePath, 'first-score-propensity.json')).rejects.toThrow(/[Nn]ondeterminism|Determinism/);
   }, 60_000);
 
+  it('in score: no answers made ahead', async () => {
+    const codePath = await mutant('score.ts', (text) => text.replace("wf.patched('answers made ahead')", 'false'));
+    await expect(replay(codePath, 'first-score-propensity.json')).rejects.toThrow(/[Nn]ondeterminism|Determinism/);
+  }, 60_000);
+
   it('in transform: a table left out', async () => {
     const codePath = await mutant('transform.ts', (text) =>
       text.replace('of brief.tables)', 'of brief.tables.slice(1))'),
@@ -79,6 +84,11 @@ describe('a change that breaks running workflows is caught', () => {
         .replace('heavy.cleanUpFiles.', 'heavy.expireSnapshots.')
         .replace('heavy.LATER.', 'heavy.cleanUpFiles.'),
     );
+    await expect(replay(codePath, 'maintain.json')).rejects.toThrow(/[Nn]ondeterminism|Determinism/);
+  }, 60_000);
+
+  it('in maintain: tokens left to lie', async () => {
+    const codePath = await mutant('maintain.ts', (text) => text.replace("wf.patched('purge tokens')", 'false'));
     await expect(replay(codePath, 'maintain.json')).rejects.toThrow(/[Nn]ondeterminism|Determinism/);
   }, 60_000);
 

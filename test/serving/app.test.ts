@@ -1,5 +1,5 @@
 // The API's contract: answers with their provenance, cold start, problem documents, pages, and an OpenAPI document that is true.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { PerennialError } from '../../core/errors.ts';
 import { fakeApp, fakeModel } from './fakes.ts';
 
@@ -182,6 +182,13 @@ describe('pages', () => {
 });
 
 describe('openapi.json', () => {
+  it('holds schemas that no compiler finds fault with', async () => {
+    const warned = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+    await (await fakeApp()).app.ready();
+    expect(warned.mock.calls).toEqual([]);
+    warned.mockRestore();
+  });
+
   it('describes every route that answers, in OpenAPI 3.1', async () => {
     const { app } = await fakeApp();
     const document = (await app.inject('/openapi.json')).json();

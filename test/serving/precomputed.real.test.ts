@@ -1,5 +1,5 @@
-// Answers made ahead on real parts: a trained package, Postgres, the API. Looked up, they are to the bit what is computed, for everybody; a
-// pushed feature, another champion, a killed or late writer are told apart; a package that rots is spoken for.
+// Answers made ahead on real parts: a trained package, Postgres, the API. Looked up, they are to the bit what is computed, for everybody
+// chosen; a pushed feature, another champion, a killed or late writer, an expired row are told apart; a package that rots is spoken for.
 import { readdir, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Pool } from 'pg';
@@ -57,7 +57,7 @@ const both = async (entity: string) => {
 };
 const entities = Array.from({ length: ROWS }, (_, row) => `customer ${row}`);
 
-const run = (crash: (point: string) => void = () => undefined, chunkRows = 500) =>
+const run = (crash: (point: string) => void = () => undefined, chosen = entities) =>
   precompute(
     {
       pool,
@@ -66,10 +66,8 @@ const run = (crash: (point: string) => void = () => undefined, chunkRows = 500) 
       settings: { name: 'dev' },
       crash,
     },
-    model,
-    entities,
+    { model, entities: chosen, chunkRows: 500 },
     { signal: new AbortController().signal, onProgress: () => undefined },
-    chunkRows,
   );
 const stored = async () =>
   (await pool.query('select version, entity, probability, scored_at from precomputed_answers order by 1, 2')).rows;
@@ -201,6 +199,17 @@ describe('answers made ahead', () => {
     expect((await both('customer 1')).found).toMatchObject({ source: 'precomputed' });
   });
 
+  it('are those of the chosen alone: what nobody chooses any more is dropped, and computed', async () => {
+    const chosen = entities.slice(0, 20);
+    expect(await run(undefined, chosen)).toMatchObject({ rows: 0 });
+    expect((await stored()).map(({ entity }) => entity).sort()).toEqual([...chosen].sort());
+    expect((await get('top?k=1000')).body.entities).toHaveLength(20);
+    const { computed, found } = await both('customer 30');
+    expect(content(found)).toEqual(content(computed));
+    expect(found.source).toBe('computed');
+    expect(await run(undefined, [...entities, 'nobody'])).toMatchObject({ rows: ROWS - 20 });
+  });
+
   it('stand in for a package that rots, once the API has lost it', async () => {
     const { computed } = await both('customer 1');
     const { rows } = await pool.query(`select package_sha256 as hash from precomputed_sets`);
@@ -222,5 +231,29 @@ describe('answers made ahead', () => {
       },
     ]);
     expect((await get('nobody')).status).toBe(503);
+  });
+
+  it('are never made of features that expired, nor looked up or ranked once they do', async () => {
+    const version = '0123456789ab';
+    const view = `${VIEW}@${version}`;
+    await pool.query(
+      `insert into feature_views (view, version, use_case, table_name, entity, features, ttl_days)
+       values ('customer', $1, 'ecommerce-intelligence', $2, 'user_id', '[]', 30)`,
+      [version, VIEW],
+    );
+    await putOnline(pool, 2, { view, moves: true });
+    const champion = await promote({ trees: 20, seed: 3, features: { view: 'customer', version } });
+    await expect.poll(async () => (await get('customer 1')).body.version).toBe(champion);
+    expect(await run()).toEqual({ rows: 2, version: champion });
+    expect((await both('customer 1')).found).toMatchObject({ source: 'precomputed', cold_start: false });
+    await putOnline(pool, 2, { view, moves: true, only: 'customer 0', eventTime: '2025-06-01T00:00:00Z' });
+    await expect.poll(async () => (await get('customer 1')).body.expired).toBe(true);
+    const { computed, found } = await both('customer 1');
+    expect(found).toMatchObject({ source: 'computed', cold_start: true, expired: true });
+    expect(content(found)).toEqual(content(computed));
+    expect((await get('top')).body.entities).toMatchObject([{ entity: 'customer 0', current: false }]);
+    await pool.query('delete from precomputed_answers');
+    expect(await run()).toEqual({ rows: 1, version: champion });
+    expect((await stored()).map(({ entity }) => entity)).toEqual(['customer 0']);
   });
 });

@@ -11,7 +11,7 @@ import { exportOnnx } from '../../adapters/onnx/export.ts';
 import { PostgresOnlineStore } from '../../adapters/postgres/online-store.ts';
 import { PostgresRegistry } from '../../adapters/postgres/registry.ts';
 import { KeyFolder } from '../../adapters/signing/key-folder.ts';
-import { buildPackage, type Signature } from '../../core/model-package.ts';
+import { buildPackage, type ModelParts, type Signature } from '../../core/model-package.ts';
 import type { Environment } from '../../environments/environment.ts';
 import { CATEGORICAL, FEATURE_NAMES, learningRows } from '../support/learning-rows.ts';
 import { lightGbmPath } from '../support/lightgbm.ts';
@@ -58,12 +58,18 @@ const grown = ({ trees, seed }: { readonly trees: number; readonly seed: number 
   return made;
 };
 
-/** Trains, packs, registers and signs a version, and gives it the alias; returns its number. */
+/** Trains, packs, registers and signs a version, of a feature view with a version or without, and gives it the alias; returns its number. */
 export const promoter =
   (environment: Pick<Environment, 'artifacts' | 'keys'>, pool: Pool) =>
-  async (asked: { readonly trees: number; readonly seed: number }): Promise<number> => {
+  async (asked: {
+    readonly trees: number;
+    readonly seed: number;
+    readonly features?: NonNullable<ModelParts['lineage']['features']>;
+  }): Promise<number> => {
     const { onnx, text } = grown(asked);
-    const made = buildPackage({ ...partsOf(onnx, trainedSignature), nativeText: text });
+    const parts = partsOf(onnx, trainedSignature);
+    const lineage = { ...parts.lineage, ...(asked.features && { features: asked.features }) };
+    const made = buildPackage({ ...parts, lineage, nativeText: text });
     const { sha256: packageSha256 } = await storePackage(new FolderArtifacts(environment.artifacts), made);
     const registry = new PostgresRegistry(pool);
     const by = { by: 'test', why: 'test' };
@@ -79,11 +85,20 @@ export const promoter =
     return to;
   };
 
+interface Put {
+  readonly seed?: number;
+  readonly only?: string;
+  readonly eventTime?: string;
+  readonly view?: string;
+  /** As materialising does. */
+  readonly moves?: boolean;
+}
+
 /** Seeded features of `customer 0`, `customer 1`, … as materialising or, for one of them alone, a push would write them. */
 export const putOnline = async (
   pool: Pool,
   count: number,
-  { seed = 5, only, eventTime = '2025-05-01T00:00:00Z' }: { seed?: number; only?: string; eventTime?: string } = {},
+  { seed = 5, only, eventTime = '2025-05-01T00:00:00Z', view = VIEW, moves = false }: Put = {},
 ): Promise<void> => {
   const { values } = learningRows(count, seed).matrix;
   const rows = Array.from({ length: count }, (_, row) => ({
@@ -99,5 +114,6 @@ export const putOnline = async (
     knownAt: eventTime,
   })).filter(({ entity }) => only === undefined || entity === only);
   const store = new PostgresOnlineStore(pool);
-  for (let from = 0; from < rows.length; from += 1_000) await store.push(VIEW, rows.slice(from, from + 1_000));
+  for (let from = 0; from < rows.length; from += 1_000)
+    await store.push(view, rows.slice(from, from + 1_000), { moves });
 };

@@ -20,6 +20,7 @@ const PASSING = [
   'rate_limits',
   'refresh_tokens',
   'precomputed_sets',
+  'precomputed_answers',
   'score_jobs',
 ];
 
