@@ -5,7 +5,6 @@ import { loadPackage } from '../adapters/artifacts/model-package.ts';
 import { openOnnx } from '../adapters/onnx/session.ts';
 import { type PendingRow, PostgresPrecomputed, type PrecomputedSet } from '../adapters/postgres/precomputed.ts';
 import { PostgresRegistry, type RegisteredVersion } from '../adapters/postgres/registry.ts';
-import type { Pin } from '../core/commit.ts';
 import { PerennialError } from '../core/errors.ts';
 import { onlineName } from '../core/feature-version.ts';
 import { inputVector } from '../core/learning/input-vector.ts';
@@ -39,16 +38,6 @@ type Step = Pick<Frame, 'signal' | 'onProgress'>;
 
 /** Small: each is time in which a worker beats no heart. */
 const CHUNK_ROWS = 2_000;
-
-/** The likeliest of the newest scores, and as many of those who were asked for most often. */
-const COMMON = 10_000;
-/** How far back an entity counts as asked for, from the newest prediction that was collected. */
-const ASKED_DAYS = 30;
-
-export interface PrecomputeRequest extends Pick<ModelRequest, 'plan' | 'model'> {
-  /** Of the champion's newest scores. */
-  readonly scores: Pin;
-}
 
 export const createPrecomputeActivities = (deps: Deps) => ({
   precomputeAnswers: ({ plan, model, scores }: PrecomputeRequest): Promise<Precomputed> =>

@@ -33,6 +33,5 @@ export async function score({ brief, model, moments, pins, ...patience }: ScoreI
     await light(patience).precomputeAnswers.executeWithOptions({ summary: `answers of ${model} are made ahead` }, [
       { plan: brief.plan, model, scores },
     ]);
-  }
   return { scores, online };
 }

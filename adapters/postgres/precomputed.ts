@@ -57,9 +57,9 @@ export interface Likeliest extends Pick<PrecomputedSet, 'version' | 'packageSha2
   readonly answers: readonly RankedAnswer[];
 }
 
-/** The online row is the one that the answer was made of, and still speaks. */
-const CURRENT = `f.event_time = p.event_time and f.known_at = p.known_at and md5(f."values"::text)::uuid = p.features_md5
-  and not ${expiredSql('f')}`;
+/** The online row is the one that the answer was made of. */
+const CURRENT =
+  'f.event_time = p.event_time and f.known_at = p.known_at and md5(f."values"::text)::uuid = p.features_md5';
 
 const OPEN = `
   insert into precomputed_sets (model, version, package_sha256, view, features) values ($1, $2, $3, $4, $5)

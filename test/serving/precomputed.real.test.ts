@@ -134,34 +134,6 @@ describe('answers made ahead', () => {
     expect((await both(entity)).found).toMatchObject({ source: 'precomputed' });
   });
 
-  it('are neither made nor told of features that have expired', async () => {
-    // The service may move neither sets nor clocks.
-    const owner = openPool(stack.environment.owner, { max: 1, schema: stack.environment.schema });
-    const answers = new PostgresPrecomputed(pool);
-    const [aged, entity] = [`${VIEW}@0123456789ab`, 'customer 3'];
-    const move = async (from: string, to: string) => {
-      await owner.query('update online_features set view = $2 where view = $1 and entity = $3', [from, to, entity]);
-      await owner.query('update precomputed_sets set view = $2 where view = $1', [from, to]);
-    };
-    const found = async () => (await answers.find(model, entity)) !== undefined;
-    const pending = () => answers.pending({ model, version: 1, view: aged }, [entity]);
-    await move(VIEW, aged);
-    await owner.query(
-      `insert into feature_views (view, version, use_case, table_name, entity, features, ttl_days)
-       values ('ageing', '0123456789ab', 'test', $1, 'user_id', '[]', 10)`,
-      [VIEW],
-    );
-    const newest =
-      'insert into online_generations (view, newest) values ($1, $2) on conflict (view) do update set newest = $2';
-    await owner.query(newest, [aged, '2025-05-11T00:00:00Z']);
-    expect([await found(), await pending()]).toEqual([true, []]);
-    await owner.query(newest, [aged, '2025-05-11T00:00:01Z']);
-    expect([await found(), await pending()]).toEqual([false, []]);
-    await owner.query('delete from feature_views');
-    await move(aged, VIEW);
-    await owner.end();
-  });
-
   it('are not undone by a writer that read earlier', async () => {
     const answers = new PostgresPrecomputed(pool);
     const entity = 'customer 7';
