@@ -94,6 +94,7 @@ const mendOf = (keyword: string | undefined, field: string, params: Readonly<Rec
   if (keyword === 'required') return `Give ${field}`;
   if (keyword === 'additionalProperties') return `Leave ${field} out`;
   if (keyword === 'type') return `Give ${field} as ${String(params.type)}`;
+  if (keyword === 'oneOf') return `Give one of the alternatives for ${field} in /openapi.json, and no second`;
   return `See /openapi.json for what ${field} may be`;
 };
 

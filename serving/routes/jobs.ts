@@ -17,11 +17,13 @@ export interface JobBoard {
   kick(): void;
 }
 
-const Body = z.strictObject({
-  model: ModelName.optional(),
-  user_ids: z.array(Entity).min(1).max(100_000).optional().meta({ description: 'Answered in this order' }),
-  all: z.literal(true).optional().meta({ description: 'Instead of user_ids: everybody whose features are online' }),
-});
+const Body = z
+  .strictObject({
+    model: ModelName.optional(),
+    user_ids: z.array(Entity).min(1).max(100_000).optional().meta({ description: 'Answered in this order' }),
+    all: z.literal(true).optional().meta({ description: 'Instead of user_ids: everybody whose features are online' }),
+  })
+  .meta({ oneOf: [{ required: ['user_ids'] }, { required: ['all'] }] });
 const Headers = z.looseObject({
   'idempotency-key': z
     .string()
@@ -169,11 +171,6 @@ const begin = async (
   reply: FastifyReply,
 ) => {
   const { model = defaultModel, user_ids: entities, all } = body;
-  if ((entities === undefined) === (all === undefined))
-    throw new PerennialError('INVALID_INPUT', 'A job is for some or for everybody', {
-      field: 'user_ids',
-      mend: 'Give user_ids or, for everybody, all: true',
-    });
   const view = await keeper.use(model, async (loaded) => loaded.view);
   const key = headers['idempotency-key'];
   const created = await away(() =>
