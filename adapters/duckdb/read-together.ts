@@ -46,6 +46,7 @@ export const readTogether = async (
   reader: Reader,
   watch: Watch,
 ): Promise<Together> => {
+  if (lanes.length === 0) return NOTHING;
   const alike = await ofOneHeader(files, reader.options);
   const total = alike.reduce((sum, { file }) => sum + file.bytes, 0);
   watch.onProgress?.({ stage: `read ${alike.length} files`, done: 0, total, unit: 'bytes' });
