@@ -158,11 +158,6 @@ const promiseOf = ({ model, view }: Subject) => ({
   description: `Scores of ${model.name}`,
   grain: `one row per ${view.entity}`,
   key: [view.entity, 'as_of'],
-  laws: [
-    {
-      name: 'probability in [0, 1]',
-      violations: 'select * from this where probability is null or probability not between 0 and 1',
-    },
-  ],
+  laws: [{ name: 'probability in [0, 1]', holds: 'probability between 0 and 1' }],
   sql: '',
 });

@@ -20,18 +20,20 @@ export interface Scored {
 /** Scores every entity at the newest cut with the champion, puts its features online, and makes the commonest answers ahead. */
 export async function score({ brief, model, moments, pins, ...patience }: ScoreInput): Promise<Scored> {
   const request = { plan: brief.plan, model, moments, pins };
-  const scores = await compute(patience).scoreModel.executeWithOptions(
-    { summary: `score ${model} as of ${moments.split.score}` },
-    [request],
-  );
-  const online = await compute(patience).materializeFeatures.executeWithOptions(
-    { summary: `features of ${model} go online` },
-    [request],
-  );
+  const scoring = () =>
+    compute(patience).scoreModel.executeWithOptions({ summary: `score ${model} as of ${moments.split.score}` }, [
+      request,
+    ]);
+  const online = (steps: typeof compute) =>
+    steps(patience).materializeFeatures.executeWithOptions({ summary: `features of ${model} go online` }, [request]);
+  // Scoring reads the lake and keeps the cores, writing online waits for Postgres. Runs that began earlier do one after the other.
+  const [scores, features] = wf.patched('online beside scoring')
+    ? await Promise.all([scoring(), online(light)])
+    : [await scoring(), await online(compute)];
   // Runs that began before there were such answers end without them.
   if (wf.patched('answers made ahead'))
     await light(patience).precomputeAnswers.executeWithOptions({ summary: `answers of ${model} are made ahead` }, [
       { plan: brief.plan, model, scores },
     ]);
-  return { scores, online };
+  return { scores, online: features };
 }

@@ -1,7 +1,7 @@
 // The lake's own memory of what was committed, read from the catalog in Postgres: by key, by table, under one lock.
 import type pg from 'pg';
 import { z } from 'zod';
-import type { Commit, CommitRequest, Write } from '../../core/commit.ts';
+import type { Commit, CommitRequest, Pin, Write } from '../../core/commit.ts';
 import type { Head } from '../../core/data-tag.ts';
 import { type Rollback, stands } from '../../core/rollback.ts';
 import { identifier } from '../../core/sql.ts';
@@ -80,6 +80,23 @@ export class Commits {
       .map((row) => commitOf(row, table))
       .filter(({ snapshot }) => stands(table, snapshot, rollbacks))
       .reverse();
+  }
+
+  /**
+   * One snapshot at which every table stands as at its own, if nothing touched any of them in between: DuckLake loads its whole catalog for
+   * each snapshot that is read. What did not come by this protocol may have touched anything, but for a new schema.
+   */
+  async together(pins: readonly Pick<Pin, 'table' | 'snapshot'>[]): Promise<number | undefined> {
+    if (pins.length === 0) return undefined;
+    const newest = Math.max(...pins.map(({ snapshot }) => snapshot));
+    const { rows } = await this.pool.query(
+      `select from unnest($1::text[], $2::bigint[]) as pin (name, snapshot)
+       join ${this.changes} later on later.snapshot_id > pin.snapshot and later.snapshot_id <= $3
+       where commit_extra_info::jsonb -> 'tables' ? pin.name
+          or commit_extra_info is null and changes_made not similar to 'created_schema:"[^",]*"' limit 1`,
+      [pins.map(({ table }) => table), pins.map(({ snapshot }) => snapshot), newest],
+    );
+    return rows.length === 0 ? newest : undefined;
   }
 
   /** The earlier commit that makes this request superfluous. */

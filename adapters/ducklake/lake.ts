@@ -94,12 +94,13 @@ export class Lake<Session extends SqlSession = SqlSession> {
     tables: readonly { table: TableName; snapshot: number }[],
     where: Readonly<Record<string, string>> = {},
   ): Promise<void> {
+    const at = await this.commits.together(tables);
     for (const { table, snapshot } of tables) {
       const [layer = ''] = table.split('.');
       await this.db.run(`create schema if not exists ${identifier(layer)}`);
       const only = where[table] === undefined ? '' : ` where ${where[table]}`;
       await this.db.run(
-        `create or replace view ${qualified(table)} as from ${CATALOG}.${qualified(table)} at (version => ${snapshot})${only}`,
+        `create or replace view ${qualified(table)} as from ${CATALOG}.${qualified(table)} at (version => ${at ?? snapshot})${only}`,
       );
     }
   }

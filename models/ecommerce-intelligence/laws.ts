@@ -1,4 +1,4 @@
-// The words in which the tables of this use case state their promises; a law is a select of the rows that break it.
+// The words in which the tables of this use case state their promises; a law is a condition on each row, or a select of what breaks it.
 import type { Incremental, Law, Table, TableName } from '../../core/table.ts';
 
 /** A table without its select, which stands in the `.sql` file of its name. */
@@ -7,11 +7,8 @@ export type TablePromise = Omit<Table, 'sql'>;
 export const byDay = (...from: readonly TableName[]): Incremental => ({ by: 'event_date', from });
 export const byUser = (...from: readonly TableName[]): Incremental => ({ by: 'user_id', from });
 
-/** Rows for which the condition is false or unknown. */
-export const always = (name: string, condition: string): Law => ({
-  name,
-  violations: `select * from this where (${condition}) is not true`,
-});
+/** Every row meets the condition. */
+export const always = (name: string, holds: string): Law => ({ name, holds });
 
 /**
  * Two totals that must be equal; each is a select of one number. In an incremental build `this` and the inputs are cut down to the same

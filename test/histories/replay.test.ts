@@ -65,6 +65,11 @@ describe('a change that breaks running workflows is caught', () => {
     await expect(replay(codePath, 'first-score-propensity.json')).rejects.toThrow(/[Nn]ondeterminism|Determinism/);
   }, 60_000);
 
+  it('in score: features online after the scores', async () => {
+    const codePath = await mutant('score.ts', (text) => text.replace("wf.patched('online beside scoring')", 'false'));
+    await expect(replay(codePath, 'first-score-propensity.json')).rejects.toThrow(/[Nn]ondeterminism|Determinism/);
+  }, 60_000);
+
   it('in score: no answers made ahead', async () => {
     const codePath = await mutant('score.ts', (text) => text.replace("wf.patched('answers made ahead')", 'false'));
     await expect(replay(codePath, 'first-score-propensity.json')).rejects.toThrow(/[Nn]ondeterminism|Determinism/);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DuckDb, type JsonRow } from '../../adapters/duckdb/session.ts';
 import { columnsOf } from '../../core/contract.ts';
 import { identifier } from '../../core/sql.ts';
-import type { Table, TableName } from '../../core/table.ts';
+import { type Law, type Table, type TableName, violationsOf } from '../../core/table.ts';
 import type { UseCase } from '../../core/use-case.ts';
 
 export interface TestSettings {
@@ -69,15 +69,15 @@ export const brokenLaws = async (db: DuckDb, table: Table, relation: string): Pr
   await db.run(`create or replace temp view this as select * from ${relation}`);
   const key = table.key.map(identifier).join(', ');
   const someNull = table.key.map((column) => `${identifier(column)} is null`).join(' or ');
-  const laws = [
+  const laws: readonly Law[] = [
     { name: 'no null in the key', violations: `select * from this where ${someNull}` },
     { name: 'one row per key', violations: `select ${key} from this group by all having count(*) > 1` },
     ...table.laws,
   ];
   const broken: string[] = [];
-  for (const { name, violations } of laws) {
-    const [row] = await db.rows(`select to_json(v)::varchar as v from (${violations}) as v limit 1`);
-    if (row) broken.push(`${name}: ${row.v}`);
+  for (const law of laws) {
+    const [row] = await db.rows(`select to_json(v)::varchar as v from (${violationsOf(law)}) as v limit 1`);
+    if (row) broken.push(`${law.name}: ${row.v}`);
   }
   return broken;
 };

@@ -68,6 +68,26 @@ describe('one commit', () => {
     expect(await rowsOf('silver.e', `at (version => ${before.snapshot}) where v = 1`)).toBe(10);
   });
 
+  it('pins tables at one snapshot while nothing moves them, and each at its own once something did', async () => {
+    const seen = () => open.lake.db.rows('select p.x as p, q.x as q from silver.p p, silver.q q');
+    const p = { table: 'silver.p' as const, ...(await commit('p1', [await write('silver.p', 'select 1 as x')])) };
+    const q = { table: 'silver.q' as const, ...(await commit('q1', [await write('silver.q', 'select 1 as x')])) };
+    expect(await open.lake.commits.together([p, q])).toBe(q.snapshot);
+    await open.lake.pin([p, q]);
+    expect(await seen()).toEqual([{ p: 1, q: 1 }]);
+
+    await commit('p2', [await write('silver.p', 'select 2 as x')]);
+    const later = { table: 'silver.q' as const, ...(await commit('q2', [await write('silver.q', 'select 2 as x')])) };
+    expect(await open.lake.commits.together([p, later])).toBeUndefined();
+    await open.lake.pin([p, later]);
+    expect(await seen()).toEqual([{ p: 1, q: 2 }]);
+
+    await open.lake.db.run('insert into lake.silver.p values (3)');
+    const last = { table: 'silver.q' as const, ...(await commit('q3', [await write('silver.q', 'select 3 as x')])) };
+    expect(await open.lake.commits.together([later, last])).toBeUndefined();
+    expect(await open.lake.commits.together([])).toBeUndefined();
+  });
+
   it('is found even where it changed nothing', async () => {
     await commit('h1', [await write('silver.h', 'select 1 as x where false')]);
     const nothing = () => write('silver.h', 'select 1 as x where false', { replace: { where: 'x = 5' } });
