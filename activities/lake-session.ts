@@ -1,4 +1,5 @@
-// Opens the lake for one activity: a DuckDB instance of its own, the catalog attached, closed at the end whatever happens.
+// Opens the lake for one activity: a DuckDB instance of its own, the catalog attached, closed at the end whatever happens. The next one is
+// opened while this one works, for attaching takes longer than many a step.
 import { verifyExtensions } from '../adapters/duckdb/extensions.ts';
 import { DuckDb } from '../adapters/duckdb/session.ts';
 import { Commits } from '../adapters/ducklake/commits.ts';
@@ -38,13 +39,38 @@ export const found = (table: TableName, head: Commit): BuiltTable => ({
   why: 'unchanged',
 });
 
-/** Runs `work` on a fresh session; an abort interrupts the running query. */
+/** How long a session waits for the activity that it was opened for. */
+const SPARE_MS = 20_000;
+
+/** A session that nobody has used yet, one for each set of tools at most. */
+const spares = new WeakMap<Deps, Promise<OpenLake | undefined>>();
+
+const openSpare = (deps: Deps): void => {
+  // Whatever keeps it from opening will be met, and told, by the activity that needs one.
+  const spare = openLake(deps).catch(() => undefined);
+  spares.set(deps, spare);
+  setTimeout(() => {
+    if (spares.get(deps) !== spare) return;
+    spares.delete(deps);
+    void spare.then((lake) => lake?.db.close());
+  }, SPARE_MS).unref();
+};
+
+const takeSession = async (deps: Deps): Promise<OpenLake> => {
+  const spare = spares.get(deps);
+  spares.delete(deps);
+  const lake = (await spare) ?? (await openLake(deps));
+  if (!spares.has(deps)) openSpare(deps);
+  return lake;
+};
+
+/** Runs `work` on a session that nobody used before; an abort interrupts the running query. */
 export const withLake = async <T>(
   deps: Deps,
   signal: AbortSignal,
   work: (lake: OpenLake) => Promise<T>,
 ): Promise<T> => {
-  const lake = await openLake(deps);
+  const lake = await takeSession(deps);
   const interrupt = () => lake.db.interrupt();
   signal.addEventListener('abort', interrupt);
   try {
