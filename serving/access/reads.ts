@@ -33,7 +33,7 @@ export interface ReadLogOptions {
 }
 
 const ROOM = 50_000;
-const BATCH_RECORDS = 1_000;
+const BATCH_RECORDS = 2_000;
 const REFUSALS = 20;
 const OTHERS = 'others';
 
@@ -132,7 +132,7 @@ const noted = ({ read, until, count, entities }: Gathered): NotedRead => ({
 });
 
 /** Names and addresses are anybody's words, and Postgres cannot hold all of them. */
-const storable = (text: string): string => Buffer.from(text).toString().replaceAll('\0', '\ufffd');
+const storable = (text: string): string => text.toWellFormed().replaceAll('\0', '\ufffd');
 
 /** Of an answer whose request does not name them: whom it was about. */
 export const lookedAt = (request: FastifyRequest, entities: readonly string[]): void => {

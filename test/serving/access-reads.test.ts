@@ -82,7 +82,7 @@ describe('the log of reads', () => {
     const { log, batches } = logOf();
     for (let i = 0; i < 5_000; i += 1) log.answered(read({ entities: [String(i)] }));
     await log.flush();
-    expect(Math.max(...batches.map(({ rows }) => rows.reduce((sum, row) => sum + row.entities.length, 0)))).toBe(1_000);
+    expect(Math.max(...batches.map(({ rows }) => rows.reduce((sum, row) => sum + row.entities.length, 0)))).toBe(2_000);
   });
 
   it('gives Postgres no text that it could never store', async () => {

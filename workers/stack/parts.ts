@@ -164,6 +164,7 @@ const mlflowPart = ({ mlflow, ports, home, venv }: Environment): Part => {
 };
 
 const WORKER = 'workers/main.ts';
+const API = 'serving/main.ts';
 
 // Told the passwords of the services it hosts, and no others: least of all the owner's. Redis is the API's business alone.
 const nodeLaunch = (environment: Environment, served: readonly Environment[], entry: string): Launch => ({
@@ -181,8 +182,12 @@ const nodeLaunch = (environment: Environment, served: readonly Environment[], en
 
 const namesOf = (served: readonly Environment[]): string => served.map(({ name }) => name).join();
 
+/** What a request leaves behind dies before it is moved: with node's 16 MiB for the young the API answers a third fewer requests. */
+const YOUNG_MIB = 64;
+
 /** How the product's own processes are started, here and in containers. */
 export const nodeArguments = (entry: string, environments: string): string[] => [
+  ...(entry === API ? [`--max-semi-space-size=${YOUNG_MIB}`] : []),
   ...['--import', 'tsx', entry, '--env', environments],
 ];
 
@@ -215,7 +220,7 @@ const apiPart = (environment: Environment, served: readonly Environment[]): Part
   stopMs: 20_000,
   stopSignal: 'SIGTERM',
   prepare: nothing,
-  launch: async () => nodeLaunch(environment, served, 'serving/main.ts'),
+  launch: async () => nodeLaunch(environment, served, API),
   probe: async () => {
     for (const { api } of served) await requireHealth(api);
     return `node ${process.versions.node}`;
