@@ -1,11 +1,12 @@
-// `npm run bench -- serving [--seconds N] [--entities N] [--feast PYTHON] [--only rate,connections,mlflow,feast] [--out bench/results/serving.md]`:
-// predictions by key at a fixed rate and with many connections, and feature-complete requests beside `mlflow models serve`. Load generator
-// and server share the machine.
+// `npm run bench -- serving [--seconds N] [--entities N] [--feast PYTHON] [--only rate,overload,connections,mlflow,feast]
+// [--out bench/results/serving.md]`: predictions by key at a fixed rate, at more than the server can do and with many connections, and
+// feature-complete requests beside `mlflow models serve`. Load generator and server share the machine.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import path from 'node:path';
 import { type Complete, complete, mlflow, ours } from './complete.ts';
 import { type Crowd, crowd } from './connections.ts';
+import { empty, startEmpty } from './empty.ts';
 import { type ByKey, readByKey, startFeast } from './feast.ts';
 import { atFixedRate, type Latencies } from './fixed-rate.ts';
 import { startMlflow } from './mlflow.ts';
@@ -24,7 +25,7 @@ export interface ServingOptions {
   readonly out?: string | undefined;
 }
 
-export const parts = ['rate', 'connections', 'mlflow', 'feast'] as const;
+export const parts = ['rate', 'overload', 'connections', 'mlflow', 'feast'] as const;
 export type Part = (typeof parts)[number];
 
 const RATE = 500;
@@ -38,8 +39,11 @@ const SEED = [
   [500, 450, 0.995],
   [1_000, 800, 0.95],
 ] as const;
-/** Twice the last row of the seed's table: here refusals are right, if they come at once. */
+/** Twice the last row of the seed's table. */
 const TOO_MANY = 2_000;
+/** Requests a second that are more than the server can answer; refusals are right, if they come at once. */
+const FLOODS = [8_000, 10_000, 12_000] as const;
+const CALLERS = { usual: 256, flood: 2_000 } as const;
 /** Few, where latency counts, and many, where throughput does. */
 const PEER_CONNECTIONS = [8, 50] as const;
 const FEAST_CONNECTIONS = 8;
@@ -74,6 +78,7 @@ const measure = async (scene: Scene, { seconds, feast, only }: How): Promise<str
   const asWhom = await principals(scene.environment);
   const page = [intro(scene, seconds)];
   if (only.includes('rate')) page.push(...(await fixedRate(scene, seconds, asWhom)));
+  if (only.includes('overload')) page.push(floodTable(await floods(scene, seconds, asWhom)));
   if (only.includes('connections')) page.push(crowdTable(await crowds(scene, seconds, asWhom)));
   if (only.includes('mlflow')) page.push(peerTable(await besideMlflow(scene, seconds, asWhom)));
   if (only.includes('feast') && feast !== undefined)
@@ -84,11 +89,33 @@ const measure = async (scene: Scene, { seconds, feast, only }: How): Promise<str
 const fixedRate = async (scene: Scene, seconds: number, asWhom: AsWhom): Promise<readonly string[]> => {
   const before = await scrape(scene.url, asWhom(0));
   const few = (request: number) => asWhom(request % FEW);
-  const fixed = await atFixedRate(scene, { perSecond: RATE, seconds, warmUp: WARM_UP }, few);
+  const fixed = await atFixedRate(
+    scene,
+    { perSecond: RATE, seconds, warmUp: WARM_UP, connections: CALLERS.usual },
+    few,
+  );
   const after = await scrape(scene.url, asWhom(0));
   const cpuMs = ((after.cpuSeconds - before.cpuSeconds) * 1_000) / (fixed.sent + WARM_UP);
   console.error(`  fixed rate: p99 ${fixed.p99.toFixed(1)} ms`);
   return [fixedTable(fixed), stageTable(between(before, after), cpuMs)];
+};
+
+type Flood = Latencies & { readonly perSecond: number };
+
+const floods = async (scene: Scene, seconds: number, asWhom: AsWhom): Promise<readonly Flood[]> => {
+  const all: Flood[] = [];
+  for (const perSecond of FLOODS) {
+    const found = await atFixedRate(
+      scene,
+      { perSecond, seconds, warmUp: 2 * perSecond, connections: CALLERS.flood },
+      asWhom,
+    );
+    console.error(
+      `  ${perSecond}/s: right ${found.right}, refused ${found.refused}, their p99 ${ms(found.refusals.p99)} ms, wrong ${found.wrong}`,
+    );
+    all.push({ ...found, perSecond });
+  }
+  return all;
 };
 
 const crowds = async (scene: Scene, seconds: number, asWhom: AsWhom): Promise<readonly Crowd[]> => {
@@ -108,28 +135,33 @@ interface Beside {
   readonly connections: number;
   readonly ours: Complete;
   readonly mlflow: Complete;
+  /** What is possible here at all. */
+  readonly ceiling: Complete;
 }
 
 const besideMlflow = async (scene: Scene, seconds: number, asWhom: AsWhom): Promise<readonly Beside[]> => {
-  const peer = await startMlflow(scene);
+  const [peer, nothing] = await Promise.all([startMlflow(scene), startEmpty(scene)]);
   try {
     const theirs = { url: peer.url, dialect: mlflow };
     const mine = { url: scene.url, dialect: ours };
+    const none = { url: nothing.url, dialect: empty };
     const nobody = () => ({});
     const all: Beside[] = [];
     for (const connections of PEER_CONNECTIONS) {
-      // One uncounted round each, so that both are warm.
+      // One uncounted round each, so that all are warm.
       await complete(scene, { ...theirs, connections, seconds: 2 }, nobody);
       await complete(scene, { ...mine, connections, seconds: 2 }, asWhom);
+      await complete(scene, { ...none, connections, seconds: 2 }, nobody);
       all.push({
         connections,
         mlflow: await complete(scene, { ...theirs, connections, seconds }, nobody),
         ours: await complete(scene, { ...mine, connections, seconds }, asWhom),
+        ceiling: await complete(scene, { ...none, connections, seconds }, nobody),
       });
     }
     return all;
   } finally {
-    await peer.stop();
+    await Promise.all([peer.stop(), nothing.stop()]);
   }
 };
 
@@ -164,6 +196,21 @@ Latency counts from the moment at which a request was due (goal: p99 ≤ 10 ms).
 
 ${table(['requests', 'right', 'refused', 'wrong', 'p50, ms', 'p95, ms', 'p99, ms', 'max, ms'], [[sent, right, refused, wrong, ms(p50), ms(p95), ms(p99), ms(max)]])}`;
 
+const floodTable = (all: readonly Flood[]): string =>
+  `## \`/predict\` by key, more than the server can do
+
+Requests at a fixed rate over up to ${CALLERS.flood.toLocaleString('en')} connections, 1,000 principals in turn; latency counts from the moment at which a request was due
+(goal: who is refused hears of it within 100 ms).
+
+${table(
+  ['requests/s', 'right/s', 'their p50, ms', 'p99, ms', 'refused/s', 'their p50, ms', 'p99, ms', 'max, ms', 'wrong'],
+  all.map(({ perSecond, sent, right, refused, wrong, p50, p99, refusals }) => {
+    const each = (count: number) => ((count * perSecond) / sent).toFixed(0);
+    const late = [refusals.p50, refusals.p99, refusals.max].map(ms);
+    return [perSecond, each(right), ms(p50), ms(p99), each(refused), ...late, wrong];
+  }),
+)}`;
+
 const stageTable = (times: readonly StageTimes[], cpuMs: number): string =>
   `By stage, from the server's own histograms (upper bounds of buckets); of the processor the API took ${cpuMs.toFixed(2)} ms a request:
 
@@ -176,7 +223,7 @@ const crowdTable = (crowds: readonly Crowd[]): string => {
   const goal = (connections: number) => SEED.find(([count]) => count === connections);
   const rows = crowds.map((one) => {
     const seed = goal(one.connections);
-    const aim = seed ? `${seed[1]} ms, ${percent(seed[2])}` : 'refusals ≤ 100 ms';
+    const aim = seed ? `${seed[1]} ms, ${percent(seed[2])}` : '–';
     const { connections, perSecond, average, p50, p95, p99, success, refused, refusedP99, wrong } = one;
     const times = [average, p50, p95, p99].map(ms);
     return [connections, aim, perSecond.toFixed(0), ...times, percent(success), refused, ms(refusedP99), wrong];
@@ -205,12 +252,14 @@ const peerTable = (all: readonly Beside[]): string =>
   `## Feature-complete requests beside \`mlflow models serve\`
 
 The same trees and the same rows to both, by as many connections; MLflow with its default of workers. Goal: ≥ 20 × its requests/s at ≤ 0.1 × its p99.
+What is possible: node's own HTTP server that reads the request and answers a constant.
 
 ${all
-  .map(
-    ({ connections, ours: mine, mlflow: theirs }) =>
-      `${connections} connections:\n\n${duelTable(['Perennial, `/v2/…/infer`', mine], ['MLflow, `/invocations`', theirs])}`,
-  )
+  .map(({ connections, ours: mine, mlflow: theirs, ceiling }) => {
+    const duel = duelTable(['Perennial, `/v2/…/infer`', mine], ['MLflow, `/invocations`', theirs]);
+    const possible = `An empty server: ${ceiling.perSecond.toFixed(0)} requests/s, p50 ${ms(ceiling.p50)}, p99 ${ms(ceiling.p99)} ms.`;
+    return `${connections} connections:\n\n${duel}\n\n${possible}`;
+  })
   .join('\n\n')}`;
 
 const keyTable = ({ ours: mine, feast: theirs }: { readonly ours: Crowd; readonly feast: ByKey }): string =>

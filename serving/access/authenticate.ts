@@ -2,7 +2,7 @@
 // while longer when Postgres is away: a revocation holds after those seconds.
 import { timingSafeEqual } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { apiKeyHash, apiKeyParts } from '../../core/api-key.ts';
+import { apiKeyHash } from '../../core/api-key.ts';
 import type { ApiRole, Principal } from '../../core/api-policy.ts';
 import { PerennialError } from '../../core/errors.ts';
 import type { Keyring } from '../../core/keyring.ts';
@@ -79,7 +79,7 @@ export class Authenticator {
       case 'malformed':
         return { why: credentials.why, given: true };
       case 'key':
-        return this.byKey(credentials.text);
+        return this.byKey(credentials);
       case 'token':
         return this.byToken(credentials.text);
     }
@@ -91,9 +91,8 @@ export class Authenticator {
     return { why: `${environment} answers nobody without credentials`, given: false };
   }
 
-  private byKey(text: string): MaybeLater<Verdict> {
-    const parts = apiKeyParts(text);
-    if (parts?.environment !== this.options.environment) return refused('The API key is not of this environment');
+  private byKey({ text, parts }: Extract<Credentials, { kind: 'key' }>): MaybeLater<Verdict> {
+    if (parts.environment !== this.options.environment) return refused('The API key is not of this environment');
     const known = this.found.get(parts.id);
     return known ? this.judge(known.key, text) : inTurn(this.lookUp(parts.id), (key) => this.judge(key, text));
   }

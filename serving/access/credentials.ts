@@ -1,10 +1,11 @@
 // The credentials of a request, as its headers carry them; nothing is looked up yet. For the gate and for the token endpoint.
 import type { IncomingHttpHeaders } from 'node:http';
-import { apiKeyParts } from '../../core/api-key.ts';
+import { type ApiKeyParts, apiKeyParts } from '../../core/api-key.ts';
 
 export type Credentials =
   | { readonly kind: 'none' }
-  | { readonly kind: 'key' | 'token'; readonly text: string }
+  | { readonly kind: 'key'; readonly text: string; readonly parts: ApiKeyParts }
+  | { readonly kind: 'token'; readonly text: string }
   | { readonly kind: 'malformed'; readonly why: string };
 
 const LONGEST = 4_096;
@@ -27,8 +28,10 @@ export const credentialsOf = (headers: IncomingHttpHeaders, method: string): Cre
   return keyOf(basicOf(text)?.password ?? '');
 };
 
-const keyOf = (text: string): Credentials =>
-  apiKeyParts(text) ? { kind: 'key', text } : malformed('This is no API key');
+const keyOf = (text: string): Credentials => {
+  const parts = apiKeyParts(text);
+  return parts ? { kind: 'key', text, parts } : malformed('This is no API key');
+};
 
 const malformed = (why: string): Credentials => ({ kind: 'malformed', why });
 
