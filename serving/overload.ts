@@ -18,7 +18,7 @@ export interface Limits {
 }
 
 /** Far above what a healthy server needs for a thousand connections, far below what would exhaust its memory. */
-export const usualLimits: Limits = { inFlight: 1_600, waitMs: 750, delayMs: 500, sliceMs: 10 };
+export const usualLimits: Limits = { inFlight: 1_600, waitMs: 750, delayMs: 500, sliceMs: 3 };
 
 export interface Overload {
   readonly limits?: Limits;

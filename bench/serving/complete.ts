@@ -1,7 +1,7 @@
 // Feature-complete requests, the same rows to both servers: ours by the Open Inference Protocol, MLflow by /invocations; every answer checked.
 import type autocannon from 'autocannon';
 import { entityOf } from './fixed-rate.ts';
-import { quantile } from './golden.ts';
+import { isNear, quantile } from './golden.ts';
 import { load } from './load.ts';
 import { MODEL, type Scene } from './scene.ts';
 
@@ -20,12 +20,8 @@ export interface Dialect {
   right(body: string, golden: number): boolean;
 }
 
-const cells = (row: Float64Array): (number | null)[] =>
+export const cells = (row: Float64Array): (number | null)[] =>
   Array.from(row, (value) => (Number.isNaN(value) ? null : value));
-
-const MOST_DIFFERENCE = 1e-9;
-const near = (said: unknown, golden: number): boolean =>
-  typeof said === 'number' && Math.abs(said - golden) <= MOST_DIFFERENCE;
 
 export const ours: Dialect = {
   path: `/v2/models/${MODEL}/infer`,
@@ -34,16 +30,16 @@ export const ours: Dialect = {
     const inputs = features.map((name, at) => ({ name, datatype: 'FP64', shape: [1], data: [data[at]] }));
     return JSON.stringify({ inputs });
   },
-  right: (body, golden) => near(JSON.parse(body).outputs?.[0]?.data?.[0], golden),
+  right: (body, golden) => isNear(JSON.parse(body).outputs?.[0]?.data?.[0], golden),
 };
 
 export const mlflow: Dialect = {
   path: '/invocations',
   body: (features, row) => JSON.stringify({ dataframe_split: { columns: features, data: [cells(row)] } }),
-  right: (body, golden) => near(JSON.parse(body).predictions?.[0], golden),
+  right: (body, golden) => isNear(JSON.parse(body).predictions?.[0], golden),
 };
 
-/** Enough bodies that none is answered from a memory, made beforehand so that both are asked equally fast. */
+/** Enough bodies that none is answered from a memory. */
 const BODIES = 5_000;
 
 export const complete = async (
@@ -55,30 +51,21 @@ export const complete = async (
   const whole = Array.from({ length: scene.entities }, (_, at) => entityOf(at, scene.entities))
     .filter((entity) => !scene.row(entity).some(Number.isNaN))
     .slice(0, BODIES);
-  const bodies = whole.map((entity) => dialect.body(scene.features, scene.row(entity)));
-  let [next, wrong] = [0, 0];
+  let wrong = 0;
   const took: number[] = [];
-  const options: autocannon.Options = {
-    url: `${url}${dialect.path}`,
-    connections,
-    duration: seconds,
-    requests: [
-      {
-        method: 'POST',
-        path: dialect.path,
-        setupRequest: (request, context) => {
-          const at = next++ % bodies.length;
-          Object.assign(context, { entity: whole[at] });
-          const headers = { 'content-type': 'application/json', ...principal(next) };
-          return { ...request, headers, body: bodies[at] ?? '' };
-        },
-        onResponse: (status, body, context) => {
-          const { entity } = context as { entity: number };
-          if (status !== 200 || !dialect.right(body, scene.golden(entity))) wrong += 1;
-        },
+  // Made whole beforehand: what the generator does for a request, the server cannot use.
+  const requests = whole.map(
+    (entity, at): autocannon.Request => ({
+      method: 'POST',
+      path: dialect.path,
+      headers: { 'content-type': 'application/json', ...principal(at) },
+      body: dialect.body(scene.features, scene.row(entity)),
+      onResponse: (status, body) => {
+        if (status !== 200 || !dialect.right(body, scene.golden(entity))) wrong += 1;
       },
-    ],
-  };
+    }),
+  );
+  const options: autocannon.Options = { url: `${url}${dialect.path}`, connections, duration: seconds, requests };
   const { duration, errors, timeouts } = await load(options, (_status, ms) => took.push(ms));
   const sorted = Float64Array.from(took).sort();
   return {

@@ -1,8 +1,7 @@
 // Requests at a fixed rate, whatever the server does: each is due at its own moment, and its latency counts from then, so that a server
 // that stalls is charged for everybody who would have come meanwhile (no coordinated omission).
 import { Pool } from 'undici';
-import { judged, quantile, type Tally, tally } from './golden.ts';
-import type { Scene } from './scene.ts';
+import { isRefusal, quantile, type Tally, tally } from './golden.ts';
 
 export interface FixedRate {
   readonly perSecond: number;
@@ -13,9 +12,16 @@ export interface FixedRate {
   readonly connections: number;
 }
 
+/** What is asked, and whether an answer with 200 is right. */
+export interface Question {
+  readonly path: string;
+  readonly body: string;
+  readonly right: (body: string) => boolean;
+}
+
 export interface Latencies extends Tally {
   readonly sent: number;
-  /** Milliseconds; of those that were answered rightly. */
+  /** Milliseconds; of those that were answered. */
   readonly p50: number;
   readonly p95: number;
   readonly p99: number;
@@ -25,11 +31,13 @@ export interface Latencies extends Tally {
 }
 
 export const atFixedRate = async (
-  scene: Scene,
+  url: string,
   { perSecond, seconds, warmUp, connections }: FixedRate,
+  question: (request: number) => Question,
   principal: (request: number) => Readonly<Record<string, string>>,
 ): Promise<Latencies> => {
-  const pool = new Pool(scene.url, { connections, pipelining: 1 });
+  const pool = new Pool(url, { connections, pipelining: 1 });
+  await letIn(pool, connections);
   const counts = tally();
   const answered: number[] = [];
   const refused: number[] = [];
@@ -41,12 +49,17 @@ export const atFixedRate = async (
     for (; next < due; next += 1) {
       const at = begun + (next * 1_000) / perSecond;
       const counted = next >= warmUp;
-      const asked = predict(scene, pool, next, principal(next)).then(({ status, body }) => {
+      const { right, ...asks } = question(next);
+      const asked = ask(pool, asks, principal(next)).then(({ status, body }) => {
         if (!counted) return;
         const took = performance.now() - at;
-        const before = counts.refused;
-        judged(scene, counts, status, body);
-        (counts.refused > before ? refused : answered).push(took);
+        if (isRefusal(status)) {
+          counts.refused += 1;
+          refused.push(took);
+          return;
+        }
+        counts[status === 200 && right(body) ? 'right' : 'wrong'] += 1;
+        answered.push(took);
       });
       open.add(asked.finally(() => open.delete(asked)));
     }
@@ -55,6 +68,35 @@ export const atFixedRate = async (
   await Promise.all(open);
   await pool.close();
   return { ...counts, sent: answered.length + refused.length, ...spread(answered), refusals: spread(refused) };
+};
+
+/** All are connected before the clock runs, as callers that keep their connections are. */
+const letIn = async (pool: Pool, connections: number): Promise<void> => {
+  const greet = async () => (await pool.request({ method: 'GET', path: '/v2/health/live' })).body.dump();
+  await Promise.all(Array.from({ length: connections }, greet));
+};
+
+/** Right answers a second to so many callers, each of whom asks again as soon as he was answered. */
+export const rateOf = async (
+  url: string,
+  { connections, seconds }: Pick<FixedRate, 'connections' | 'seconds'>,
+  question: (request: number) => Question,
+  principal: (request: number) => Readonly<Record<string, string>>,
+): Promise<number> => {
+  const pool = new Pool(url, { connections, pipelining: 1 });
+  const until = performance.now() + seconds * 1_000;
+  let [next, answered] = [0, 0];
+  const caller = async (): Promise<void> => {
+    while (performance.now() < until) {
+      const at = next++;
+      const { right, ...asks } = question(at);
+      const { status, body } = await ask(pool, asks, principal(at));
+      if (status === 200 && right(body)) answered += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: connections }, caller));
+  await pool.close();
+  return answered / seconds;
 };
 
 const spread = (took: readonly number[]) => {
@@ -66,14 +108,12 @@ const spread = (took: readonly number[]) => {
 /** Entities in an order that repeats only after all of them: no cache is flattered. */
 export const entityOf = (request: number, entities: number): number => (request * 7_919 + 13) % entities;
 
-const predict = async (
-  scene: Scene,
+const ask = async (
   pool: Pool,
-  request: number,
+  { path, body }: Omit<Question, 'right'>,
   principal: Readonly<Record<string, string>>,
 ): Promise<{ status: number; body: string }> => {
-  const body = JSON.stringify({ user_id: String(entityOf(request, scene.entities)) });
   const headers = { 'content-type': 'application/json', ...principal };
-  const answer = await pool.request({ method: 'POST', path: '/predict', headers, body });
+  const answer = await pool.request({ method: 'POST', path, headers, body });
   return { status: answer.statusCode, body: await answer.body.text() };
 };

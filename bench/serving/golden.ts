@@ -1,7 +1,6 @@
 // Whether an answer is the right one: every body of every run is held against what ONNX Runtime made of that entity beside the server.
 import { MODEL, type Scene } from './scene.ts';
 
-/** Of a probability computed in another order of additions. */
 const MOST_DIFFERENCE = 1e-9;
 
 export interface Tally {
@@ -13,22 +12,22 @@ export interface Tally {
 
 export const tally = (): Tally => ({ right: 0, refused: 0, wrong: 0 });
 
-/** Counts an answer; true unless it is wrong. */
-export const judged = (scene: Pick<Scene, 'golden'>, counts: Tally, status: number, body: string): boolean => {
-  if (status === 429 || status === 503) {
-    counts.refused += 1;
-    return true;
-  }
-  const right = status === 200 && isGolden(scene, body);
-  counts[right ? 'right' : 'wrong'] += 1;
-  return right;
+export const isRefusal = (status: number): boolean => status === 429 || status === 503;
+
+/** Counts an answer. */
+export const judged = (scene: Pick<Scene, 'golden'>, counts: Tally, status: number, body: string): void => {
+  if (isRefusal(status)) counts.refused += 1;
+  else counts[status === 200 && isGolden(scene, body) ? 'right' : 'wrong'] += 1;
 };
 
-const isGolden = (scene: Pick<Scene, 'golden'>, body: string): boolean => {
+/** Of a probability computed in another order of additions. */
+export const isNear = (said: unknown, golden: number): boolean =>
+  typeof said === 'number' && Math.abs(said - golden) <= MOST_DIFFERENCE;
+
+/** An answer of `/predict`. */
+export const isGolden = (scene: Pick<Scene, 'golden'>, body: string): boolean => {
   const { entity, model, probability, cold_start } = JSON.parse(body);
-  return (
-    model === MODEL && cold_start === false && Math.abs(probability - scene.golden(Number(entity))) <= MOST_DIFFERENCE
-  );
+  return model === MODEL && cold_start === false && isNear(probability, scene.golden(Number(entity)));
 };
 
 /** The value below which `share` of the sorted values lie. */

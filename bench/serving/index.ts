@@ -8,9 +8,10 @@ import { type Complete, complete, mlflow, ours } from './complete.ts';
 import { type Crowd, crowd } from './connections.ts';
 import { empty, startEmpty } from './empty.ts';
 import { type ByKey, readByKey, startFeast } from './feast.ts';
-import { atFixedRate, type Latencies } from './fixed-rate.ts';
+import { atFixedRate, type Latencies, rateOf } from './fixed-rate.ts';
 import { startMlflow } from './mlflow.ts';
 import { type AsWhom, principals } from './principals.ts';
+import { byKey, ofMany } from './questions.ts';
 import { type Scene, setScene, TREES } from './scene.ts';
 import { between, type StageTimes, scrape } from './stages.ts';
 
@@ -41,9 +42,11 @@ const SEED = [
 ] as const;
 /** Twice the last row of the seed's table. */
 const TOO_MANY = 2_000;
-/** Requests a second that are more than the server can answer; refusals are right, if they come at once. */
-const FLOODS = [8_000, 10_000, 12_000] as const;
-const CALLERS = { usual: 256, flood: 2_000 } as const;
+/** Times what the server can answer. */
+const FLOODS = [1.5, 2, 3] as const;
+const ROWS = 64;
+/** Connections at most: usually, when there is too much to do, and to find out what can be done. */
+const CALLERS = { usual: 256, flood: 2_000, able: 32 } as const;
 /** Few, where latency counts, and many, where throughput does. */
 const PEER_CONNECTIONS = [8, 50] as const;
 const FEAST_CONNECTIONS = 8;
@@ -89,31 +92,30 @@ const measure = async (scene: Scene, { seconds, feast, only }: How): Promise<str
 const fixedRate = async (scene: Scene, seconds: number, asWhom: AsWhom): Promise<readonly string[]> => {
   const before = await scrape(scene.url, asWhom(0));
   const few = (request: number) => asWhom(request % FEW);
-  const fixed = await atFixedRate(
-    scene,
-    { perSecond: RATE, seconds, warmUp: WARM_UP, connections: CALLERS.usual },
-    few,
-  );
+  const how = { perSecond: RATE, seconds, warmUp: WARM_UP, connections: CALLERS.usual };
+  const fixed = await atFixedRate(scene.url, how, byKey(scene), few);
   const after = await scrape(scene.url, asWhom(0));
   const cpuMs = ((after.cpuSeconds - before.cpuSeconds) * 1_000) / (fixed.sent + WARM_UP);
   console.error(`  fixed rate: p99 ${fixed.p99.toFixed(1)} ms`);
   return [fixedTable(fixed), stageTable(between(before, after), cpuMs)];
 };
 
-type Flood = Latencies & { readonly perSecond: number };
+type Flood = Latencies & { readonly times: number; readonly perSecond: number };
 
+/** First what it can do, asked by a few who wait for each answer; then more than that. */
 const floods = async (scene: Scene, seconds: number, asWhom: AsWhom): Promise<readonly Flood[]> => {
+  const question = ofMany(scene, ROWS);
+  const able = await rateOf(scene.url, { connections: CALLERS.able, seconds: Math.min(seconds, 5) }, question, asWhom);
+  console.error(`  ${ROWS} rows a request: ${able.toFixed(0)}/s`);
   const all: Flood[] = [];
-  for (const perSecond of FLOODS) {
-    const found = await atFixedRate(
-      scene,
-      { perSecond, seconds, warmUp: 2 * perSecond, connections: CALLERS.flood },
-      asWhom,
-    );
+  for (const times of FLOODS) {
+    const perSecond = Math.round(able * times);
+    const how = { perSecond, seconds, warmUp: 2 * perSecond, connections: CALLERS.flood };
+    const found = await atFixedRate(scene.url, how, question, asWhom);
     console.error(
       `  ${perSecond}/s: right ${found.right}, refused ${found.refused}, their p99 ${ms(found.refusals.p99)} ms, wrong ${found.wrong}`,
     );
-    all.push({ ...found, perSecond });
+    all.push({ ...found, times, perSecond });
   }
   return all;
 };
@@ -197,17 +199,18 @@ Latency counts from the moment at which a request was due (goal: p99 ≤ 10 ms).
 ${table(['requests', 'right', 'refused', 'wrong', 'p50, ms', 'p95, ms', 'p99, ms', 'max, ms'], [[sent, right, refused, wrong, ms(p50), ms(p95), ms(p99), ms(max)]])}`;
 
 const floodTable = (all: readonly Flood[]): string =>
-  `## \`/predict\` by key, more than the server can do
+  `## More than the server can do
 
-Requests at a fixed rate over up to ${CALLERS.flood.toLocaleString('en')} connections, 1,000 principals in turn; latency counts from the moment at which a request was due
-(goal: who is refused hears of it within 100 ms).
+\`/v2/…/infer\` of ${ROWS} rows at a fixed rate, that many times what the server answers to ${CALLERS.able} callers, over up to ${CALLERS.flood.toLocaleString('en')} connections; latency counts from
+the moment at which a request was due (goal: who is refused hears of it within 100 ms). One call is dear to the server and cheap to the load
+generator, which shares its cores.
 
 ${table(
-  ['requests/s', 'right/s', 'their p50, ms', 'p99, ms', 'refused/s', 'their p50, ms', 'p99, ms', 'max, ms', 'wrong'],
-  all.map(({ perSecond, sent, right, refused, wrong, p50, p99, refusals }) => {
+  ['load', 'requests/s', 'right/s', 'p50, ms', 'p99, ms', 'refused/s', 'their p50, ms', 'p99, ms', 'max, ms', 'wrong'],
+  all.map(({ times, perSecond, sent, right, refused, wrong, p50, p99, refusals }) => {
     const each = (count: number) => ((count * perSecond) / sent).toFixed(0);
     const late = [refusals.p50, refusals.p99, refusals.max].map(ms);
-    return [perSecond, each(right), ms(p50), ms(p99), each(refused), ...late, wrong];
+    return [`${times} ×`, perSecond, each(right), ms(p50), ms(p99), each(refused), ...late, wrong];
   }),
 )}`;
 

@@ -59,10 +59,11 @@ export class Authenticator {
   constructor(options: AuthenticatorOptions) {
     const { keptMs = KEPT_MS, keys, now } = options;
     this.options = options;
-    this.tokens = new LRUCache({ max: KEPT_KEYS, ttl: keptMs });
+    // Finer than a twentieth, the age of what is kept would be looked at by a timer for every other request.
+    const kept = { max: KEPT_KEYS, ttl: keptMs, ttlResolution: Math.max(1, keptMs / 20) };
+    this.tokens = new LRUCache(kept);
     this.found = new LRUCache<string, Found>({
-      max: KEPT_KEYS,
-      ttl: keptMs,
+      ...kept,
       fetchMethod: async (id) => ({ key: await keys.find(id), at: now() }),
       // What is no longer fresh may be all there is while Postgres is away.
       noDeleteOnStaleGet: true,
