@@ -12,9 +12,15 @@ import type { Deps } from './deps.ts';
 
 export type OpenLake = Lake<DuckDb>;
 
-const openLake = async ({ settings, pool, crash }: Deps): Promise<OpenLake> => {
+/** Has the signatures of DuckDB's extensions checked, once a process: a worker does it before its first activity has to wait. */
+export const trustExtensions = ({ settings }: Pick<Deps, 'settings'>): Promise<void> => {
   const { ducklake, postgres } = settings.extensions;
-  await verifyExtensions([postgres, ducklake], settings.duckdb.tempDirectory);
+  return verifyExtensions([postgres, ducklake], settings.duckdb.tempDirectory);
+};
+
+const openLake = async (deps: Deps): Promise<OpenLake> => {
+  const { settings, pool, crash } = deps;
+  await trustExtensions(deps);
   const db = await DuckDb.open({ ...settings.duckdb, extensionsVerified: true });
   return Lake.attach({
     db,

@@ -2,6 +2,7 @@
 import { Client, type Connection } from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
+import { trustExtensions } from '../activities/lake-session.ts';
 import type { Environment } from '../environments/environment.ts';
 import { queues } from '../workflows/names.ts';
 import { buildDeps } from './deps.ts';
@@ -29,6 +30,7 @@ export interface Hosted {
 export const hostEnvironment = async (environment: Environment, shared: Shared): Promise<Hosted> => {
   const { namespace } = environment.temporal;
   const deps = await buildDeps(environment);
+  await trustExtensions(deps);
   const activities = createActivities(deps);
   const watched = [activityOutcomes, ...activityTraces(environment)];
   const options = {
