@@ -87,7 +87,7 @@ export class Commits {
    * each snapshot that is read. What did not come by this protocol may have touched anything, but for a new schema.
    */
   async together(pins: readonly Pick<Pin, 'table' | 'snapshot'>[]): Promise<number | undefined> {
-    if (pins.length === 0) return undefined;
+    if (pins.length < 2) return undefined;
     const newest = Math.max(...pins.map(({ snapshot }) => snapshot));
     const { rows } = await this.pool.query(
       `select from unnest($1::text[], $2::bigint[]) as pin (name, snapshot)

@@ -1,8 +1,8 @@
 // As many connections as given, each asking again as soon as it was answered (autocannon): success, averages and how soon refusals come.
 import type autocannon from 'autocannon';
-import { entityOf } from './fixed-rate.ts';
-import { judged, quantile, type Tally, tally } from './golden.ts';
+import { isGolden, spread, type Tally, tally, verdict } from './golden.ts';
 import { load } from './load.ts';
+import { byKey } from './questions.ts';
 import type { Scene } from './scene.ts';
 
 export interface Crowd extends Tally {
@@ -27,11 +27,11 @@ export const crowd = async (
   const counts = tally();
   const took: number[] = [];
   const refused: number[] = [];
+  const question = byKey(scene);
   let next = 0;
   const setupRequest = (request: autocannon.Request): autocannon.Request => {
     const at = next++;
-    const body = JSON.stringify({ user_id: String(entityOf(at, scene.entities)) });
-    return { ...request, body, headers: { 'content-type': 'application/json', ...principal(at) } };
+    return { ...request, body: question(at).body, headers: { 'content-type': 'application/json', ...principal(at) } };
   };
   const options: autocannon.Options = {
     url: `${scene.url}/predict`,
@@ -44,18 +44,17 @@ export const crowd = async (
         path: '/predict',
         setupRequest,
         onResponse: (status, body) => {
-          judged(scene, counts, status, body);
+          counts[verdict(status, () => isGolden(scene, body))] += 1;
         },
       },
     ],
   };
   const { errors, timeouts, duration } = await load(options, (status, ms) => {
     took.push(ms);
-    if (status === 429 || status === 503) refused.push(ms);
+    if (verdict(status, () => true) === 'refused') refused.push(ms);
   });
-  const sorted = Float64Array.from(took).sort();
   const all = counts.right + counts.refused + counts.wrong + errors + timeouts;
-  const [p50, p95, p99] = [0.5, 0.95, 0.99].map((share) => quantile(sorted, share)) as [number, number, number];
+  const { p50, p95, p99 } = spread(took);
   return {
     ...counts,
     wrong: counts.wrong + errors + timeouts,
@@ -66,6 +65,6 @@ export const crowd = async (
     p95,
     p99,
     success: counts.right / all,
-    refusedP99: quantile(Float64Array.from(refused).sort(), 0.99),
+    refusedP99: spread(refused).p99,
   };
 };

@@ -9,7 +9,7 @@ import type { Scene } from './scene.ts';
 export const startEmpty = async ({ environment: { home, root } }: Scene): Promise<Peer> => {
   const [port] = await freePorts(1);
   const env = childVariables({ PATH: searchPath() });
-  const server = [process.execPath, path.join(root, 'bench/serving/empty_server.mjs'), String(port)] as const;
+  const server = [process.execPath, path.join(root, 'bench/serving/empty-server.mjs'), String(port)] as const;
   return startPeer(server, { env, cwd: home, url: `http://127.0.0.1:${port}`, health: '/' });
 };
 

@@ -6,7 +6,7 @@ import { execa } from 'execa';
 import { childVariables, searchPath } from '../../environments/environment.ts';
 import { freePorts } from '../../workers/stack/ports.ts';
 import { entityOf } from './fixed-rate.ts';
-import { quantile } from './golden.ts';
+import { spread } from './golden.ts';
 import { load } from './load.ts';
 import { type Peer, startPeer } from './peer.ts';
 import type { Scene } from './scene.ts';
@@ -72,9 +72,8 @@ export const readByKey = async (
     },
     (_status, ms) => took.push(ms),
   );
-  const sorted = Float64Array.from(took).sort();
-  const perSecond = (took.length - wrong) / duration;
-  return { perSecond, p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99), wrong: wrong + errors + timeouts };
+  const { p50, p99 } = spread(took);
+  return { perSecond: (took.length - wrong) / duration, p50, p99, wrong: wrong + errors + timeouts };
 };
 
 interface FeastAnswer {

@@ -1,7 +1,7 @@
 // Requests at a fixed rate, whatever the server does: each is due at its own moment, and its latency counts from then, so that a server
 // that stalls is charged for everybody who would have come meanwhile (no coordinated omission).
 import { Pool } from 'undici';
-import { isRefusal, quantile, type Tally, tally } from './golden.ts';
+import { type Question, spread, type Tally, tally, verdict } from './golden.ts';
 
 export interface FixedRate {
   readonly perSecond: number;
@@ -10,13 +10,6 @@ export interface FixedRate {
   readonly warmUp: number;
   /** At most so many at once; who finds none free waits, and the clock runs. */
   readonly connections: number;
-}
-
-/** What is asked, and whether an answer with 200 is right. */
-export interface Question {
-  readonly path: string;
-  readonly body: string;
-  readonly right: (body: string) => boolean;
 }
 
 export interface Latencies extends Tally {
@@ -53,13 +46,9 @@ export const atFixedRate = async (
       const asked = ask(pool, asks, principal(next)).then(({ status, body }) => {
         if (!counted) return;
         const took = performance.now() - at;
-        if (isRefusal(status)) {
-          counts.refused += 1;
-          refused.push(took);
-          return;
-        }
-        counts[status === 200 && right(body) ? 'right' : 'wrong'] += 1;
-        answered.push(took);
+        const said = verdict(status, () => right(body));
+        counts[said] += 1;
+        (said === 'refused' ? refused : answered).push(took);
       });
       open.add(asked.finally(() => open.delete(asked)));
     }
@@ -74,35 +63,6 @@ export const atFixedRate = async (
 const letIn = async (pool: Pool, connections: number): Promise<void> => {
   const greet = async () => (await pool.request({ method: 'GET', path: '/v2/health/live' })).body.dump();
   await Promise.all(Array.from({ length: connections }, greet));
-};
-
-/** Right answers a second to so many callers, each of whom asks again as soon as he was answered. */
-export const rateOf = async (
-  url: string,
-  { connections, seconds }: Pick<FixedRate, 'connections' | 'seconds'>,
-  question: (request: number) => Question,
-  principal: (request: number) => Readonly<Record<string, string>>,
-): Promise<number> => {
-  const pool = new Pool(url, { connections, pipelining: 1 });
-  const until = performance.now() + seconds * 1_000;
-  let [next, answered] = [0, 0];
-  const caller = async (): Promise<void> => {
-    while (performance.now() < until) {
-      const at = next++;
-      const { right, ...asks } = question(at);
-      const { status, body } = await ask(pool, asks, principal(at));
-      if (status === 200 && right(body)) answered += 1;
-    }
-  };
-  await Promise.all(Array.from({ length: connections }, caller));
-  await pool.close();
-  return answered / seconds;
-};
-
-const spread = (took: readonly number[]) => {
-  const sorted = Float64Array.from(took).sort();
-  const [p50, p95, p99] = [0.5, 0.95, 0.99].map((share) => quantile(sorted, share)) as [number, number, number];
-  return { p50, p95, p99, max: sorted.at(-1) ?? Number.NaN };
 };
 
 /** Entities in an order that repeats only after all of them: no cache is flattered. */

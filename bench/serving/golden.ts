@@ -12,12 +12,17 @@ export interface Tally {
 
 export const tally = (): Tally => ({ right: 0, refused: 0, wrong: 0 });
 
-export const isRefusal = (status: number): boolean => status === 429 || status === 503;
+/** What is asked, and whether an answer with 200 is right. */
+export interface Question {
+  readonly path: string;
+  readonly body: string;
+  readonly right: (body: string) => boolean;
+}
 
-/** Counts an answer. */
-export const judged = (scene: Pick<Scene, 'golden'>, counts: Tally, status: number, body: string): void => {
-  if (isRefusal(status)) counts.refused += 1;
-  else counts[status === 200 && isGolden(scene, body) ? 'right' : 'wrong'] += 1;
+/** What an answer counts for. */
+export const verdict = (status: number, right: () => boolean): keyof Tally => {
+  if (status === 429 || status === 503) return 'refused';
+  return status === 200 && right() ? 'right' : 'wrong';
 };
 
 /** Of a probability computed in another order of additions. */
@@ -30,6 +35,13 @@ export const isGolden = (scene: Pick<Scene, 'golden'>, body: string): boolean =>
   return model === MODEL && cold_start === false && isNear(probability, scene.golden(Number(entity)));
 };
 
+/** Of times in milliseconds; NaN where there are none. */
+export const spread = (took: readonly number[]) => {
+  const sorted = Float64Array.from(took).sort();
+  const [p50, p95, p99] = [0.5, 0.95, 0.99].map((share) => quantile(sorted, share)) as [number, number, number];
+  return { p50, p95, p99, max: sorted.at(-1) ?? Number.NaN };
+};
+
 /** The value below which `share` of the sorted values lie. */
-export const quantile = (sorted: ArrayLike<number>, share: number): number =>
+const quantile = (sorted: ArrayLike<number>, share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(share * sorted.length) - 1))] ?? Number.NaN;

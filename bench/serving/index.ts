@@ -4,11 +4,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import path from 'node:path';
-import { type Complete, complete, mlflow, ours } from './complete.ts';
+import { type Complete, complete, inTurn, mlflow, ours } from './complete.ts';
 import { type Crowd, crowd } from './connections.ts';
 import { empty, startEmpty } from './empty.ts';
 import { type ByKey, readByKey, startFeast } from './feast.ts';
-import { atFixedRate, type Latencies, rateOf } from './fixed-rate.ts';
+import { atFixedRate, type Latencies } from './fixed-rate.ts';
+import type { Question } from './golden.ts';
 import { startMlflow } from './mlflow.ts';
 import { type AsWhom, principals } from './principals.ts';
 import { byKey, ofMany } from './questions.ts';
@@ -104,8 +105,10 @@ type Flood = Latencies & { readonly times: number; readonly perSecond: number };
 
 /** First what it can do, asked by a few who wait for each answer; then more than that. */
 const floods = async (scene: Scene, seconds: number, asWhom: AsWhom): Promise<readonly Flood[]> => {
-  const question = ofMany(scene, ROWS);
-  const able = await rateOf(scene.url, { connections: CALLERS.able, seconds: Math.min(seconds, 5) }, question, asWhom);
+  const questions = ofMany(scene, ROWS);
+  const question = (request: number) => questions[request % questions.length] as Question;
+  const few = { connections: CALLERS.able, seconds: Math.min(seconds, 5) };
+  const { perSecond: able } = await inTurn(scene.url, questions, few, asWhom);
   console.error(`  ${ROWS} rows a request: ${able.toFixed(0)}/s`);
   const all: Flood[] = [];
   for (const times of FLOODS) {
