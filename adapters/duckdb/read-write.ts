@@ -65,7 +65,7 @@ const holdRejects = async (db: SqlSession, { held }: Chunk): Promise<void> => {
   for (const { ordinal, read } of held) {
     if (read.rejects !== undefined)
       await db.run(`insert into chunk_rejects select ${ordinal}, line::bigint, column_name, "value", reason from read_csv(
-        ${literal(read.rejects)}, auto_detect = false, header = false, delim = ',', quote = '"', escape = '"', parallel = false,
+        ${literal(read.rejects)}, auto_detect = false, header = false, delim = ',', quote = '"', escape = '"', new_line = '\\n', parallel = false,
         columns = {line: 'VARCHAR', column_name: 'VARCHAR', "value": 'VARCHAR', reason: 'VARCHAR'})`);
     if (read.refusal !== undefined)
       await db.run(
