@@ -1,5 +1,5 @@
-// Opens the lake for one activity: a DuckDB instance of its own, the catalog attached, closed at the end whatever happens. The next one is
-// opened while this one works, for attaching takes longer than many a step.
+// Opens the lake for one activity: a DuckDB session that nobody else uses, the catalog attached. What an activity leaves in good order
+// goes to the next one, emptied: opening the engine, attaching and closing take longer than many a step.
 import { verifyExtensions } from '../adapters/duckdb/extensions.ts';
 import { DuckDb } from '../adapters/duckdb/session.ts';
 import { Commits } from '../adapters/ducklake/commits.ts';
@@ -22,6 +22,8 @@ const openLake = async (deps: Deps): Promise<OpenLake> => {
   const { settings, pool, crash } = deps;
   await trustExtensions(deps);
   const db = await DuckDb.open({ ...settings.duckdb, extensionsVerified: true });
+  // A session sees many activities: what it keeps of files would outlive them.
+  await db.run('set enable_external_file_cache = false');
   return Lake.attach({
     db,
     pool,
@@ -45,32 +47,33 @@ export const found = (table: TableName, head: Commit): BuiltTable => ({
   why: 'unchanged',
 });
 
-/** How long a session waits for the activity that it was opened for. */
-const SPARE_MS = 20_000;
+/** How long a session waits for another activity. */
+const IDLE_MS = 20_000;
 
-/** A session that nobody has used yet, one for each set of tools at most. */
-const spares = new WeakMap<Deps, Promise<OpenLake | undefined>>();
-
-const openSpare = (deps: Deps): void => {
-  // Whatever keeps it from opening will be met, and told, by the activity that needs one.
-  const spare = openLake(deps).catch(() => undefined);
-  spares.set(deps, spare);
-  setTimeout(() => {
-    if (spares.get(deps) !== spare) return;
-    spares.delete(deps);
-    void spare.then((lake) => lake?.db.close());
-  }, SPARE_MS).unref();
-};
+/** A session that nobody uses at present, one for each set of tools at most. */
+const idle = new WeakMap<Deps, OpenLake>();
 
 const takeSession = async (deps: Deps): Promise<OpenLake> => {
-  const spare = spares.get(deps);
-  spares.delete(deps);
-  const lake = (await spare) ?? (await openLake(deps));
-  if (!spares.has(deps)) openSpare(deps);
-  return lake;
+  const lake = idle.get(deps);
+  idle.delete(deps);
+  return lake ?? openLake(deps);
 };
 
-/** Runs `work` on a session that nobody used before; an abort interrupts the running query. */
+/** Keeps the engine and the attached catalog for the next activity, and nothing that this one made. */
+const leaveSession = async (deps: Deps, used: OpenLake): Promise<void> => {
+  // What cannot be emptied is closed: the work is done, and the next activity opens a session for itself.
+  const db = await used.db.anew().catch(() => undefined);
+  if (!db || idle.has(deps)) return (db ?? used.db).close();
+  const lake = used.on(db);
+  idle.set(deps, lake);
+  setTimeout(() => {
+    if (idle.get(deps) !== lake) return;
+    idle.delete(deps);
+    db.close();
+  }, IDLE_MS).unref();
+};
+
+/** Runs `work` on a session that is its own meanwhile; an abort interrupts the running query. One in which work failed is closed. */
 export const withLake = async <T>(
   deps: Deps,
   signal: AbortSignal,
@@ -79,11 +82,15 @@ export const withLake = async <T>(
   const lake = await takeSession(deps);
   const interrupt = () => lake.db.interrupt();
   signal.addEventListener('abort', interrupt);
+  let good = false;
   try {
-    return await work(lake);
+    const result = await work(lake);
+    good = !signal.aborted;
+    return result;
   } finally {
     signal.removeEventListener('abort', interrupt);
-    lake.db.close();
+    if (good) await leaveSession(deps, lake);
+    else lake.db.close();
   }
 };
 

@@ -1,4 +1,4 @@
-// One DuckDB instance for one activity: bounded memory and threads, closed at the end, never shared.
+// One DuckDB instance for one activity at a time: bounded memory and threads, never shared while somebody works.
 import { mkdir } from 'node:fs/promises';
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
 import type { JsonRow, SqlSession } from '../../core/sql.ts';
@@ -15,6 +15,16 @@ export interface DuckDbLimits {
   /** The extensions' signatures were checked already in this process; see `extensions.ts`. */
   readonly extensionsVerified?: boolean;
 }
+
+/** Puts an empty catalog in the place of the one that holds whatever was made. */
+const AFRESH = [
+  `attach ':memory:' as aside`,
+  'use aside',
+  'detach memory',
+  `attach ':memory:' as memory`,
+  'use memory',
+  'detach aside',
+];
 
 /** A DuckDB connection with the few verbs we use. */
 export class DuckDb implements SqlSession {
@@ -44,6 +54,14 @@ export class DuckDb implements SqlSession {
   /** A second connection to the same instance: its statements run beside this one's, within the same limits. It ends with the instance. */
   async beside(): Promise<DuckDb> {
     return new DuckDb(this.instance, await this.instance.connect());
+  }
+
+  /** Ends this session; the next of the same instance finds no table, view or variable that this one made. Attached catalogs stay. */
+  async anew(): Promise<DuckDb> {
+    this.connection.closeSync();
+    const next = await this.beside();
+    for (const sql of AFRESH) await next.run(sql);
+    return next;
   }
 
   /** Runs one statement, with positional parameters, for its effect. */

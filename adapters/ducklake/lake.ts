@@ -79,6 +79,11 @@ export class Lake<Session extends SqlSession = SqlSession> {
     return new Lake(options);
   }
 
+  /** The same lake on another session, whose instance has the catalog attached. */
+  on(db: Session): Lake<Session> {
+    return new Lake({ ...this.options, db });
+  }
+
   /** The commit that carries this key, if ever one did. */
   find(key: string): Promise<Commit | undefined> {
     return this.commits.find(key);

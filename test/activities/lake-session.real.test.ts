@@ -1,4 +1,4 @@
-// Sessions are opened ahead, and nobody notices but the clock: each activity has one of its own, which reads what was committed meanwhile.
+// Sessions go from one activity to the next, and nobody notices but the clock: each finds an empty one, and what was committed meanwhile.
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Deps } from '../../activities/deps.ts';
 import { type OpenLake, withLake } from '../../activities/lake-session.ts';
@@ -39,7 +39,7 @@ it('is another for each activity, and reads what came after it was opened', asyn
   expect(new Set([first.db, second.db, third.db]).size).toBe(3);
 });
 
-it('is nobody else’s while two work at once, and is closed when its activity ends', async () => {
+it('is nobody else’s while two work at once, and ends with its activity', async () => {
   const used: OpenLake[] = [];
   const mark = (name: string) =>
     within(async (lake) => {
@@ -55,16 +55,50 @@ it('is nobody else’s while two work at once, and is closed when its activity e
   for (const lake of used) await expect(lake.db.rows('select 1')).rejects.toThrow();
 });
 
-it('is opened when it is asked for, where it could not be opened ahead', async () => {
-  const wrong = { ...deps, settings: { ...deps.settings, postgres: { ...deps.settings.postgres, port: 1 } } };
-  const attempt = () => withLake(wrong, new AbortController().signal, async () => undefined);
-  await expect(attempt()).rejects.toThrow();
-  wrong.settings.postgres.port = deps.settings.postgres.port;
-  await attempt();
-  wrong.settings.postgres.port = 1;
-  // The one that waits was opened before, or could not be; the next finds out for itself.
-  await attempt().catch(() => undefined);
-  wrong.settings.postgres.port = deps.settings.postgres.port;
-  await attempt();
-  await attempt();
+/** An attached catalog tells the engine again. */
+const mark = (lake: OpenLake) => lake.db.run(`attach if not exists ':memory:' as marked`);
+const isMarked = (lake: OpenLake) =>
+  lake.db.number(`select count(*) from duckdb_databases() where database_name = 'marked'`);
+
+it('hands the engine on, and nothing that was made in it', async () => {
+  await within(async (lake) => {
+    await mark(lake);
+    await lake.db.run('create schema silver; create view silver.ahead as select 7 as x');
+    await lake.db.run('create table memory.main.left_over as select 1 as x');
+    await lake.db.run('create table memory.silver.left_over as select 1 as x');
+    await lake.db.run('create temp view this as select 1 as x');
+    await lake.db.run('set variable as_of = 3');
+    await lake.db.run('use lake');
+    await lake.db.run('begin');
+  });
+  await within(async (lake) => {
+    expect(await isMarked(lake)).toBe(1);
+    expect(await lake.db.rows(`select table_name from duckdb_tables() where database_name <> 'lake'`)).toEqual([]);
+    expect(await lake.db.rows('select view_name from duckdb_views() where not internal')).toEqual([]);
+    expect(await lake.db.rows(`select getvariable('as_of') as v, current_catalog() as c`)).toEqual([
+      { v: null, c: 'memory' },
+    ]);
+    expect(await lake.db.rows('from lake.silver.ahead')).toEqual([{ x: 2 }]);
+    await lake.db.run('begin; rollback');
+  });
+});
+
+it('is closed where work failed or was broken off', async () => {
+  await within(mark);
+  await expect(within(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
+  expect(await within(isMarked)).toBe(0);
+  await within(mark);
+  const stop = new AbortController();
+  await withLake(deps, stop.signal, async () => stop.abort());
+  expect(await within(isMarked)).toBe(0);
+});
+
+it('is opened anew after its connection to Postgres was lost', async () => {
+  await within(mark);
+  await deps.pool.query(
+    'select pg_terminate_backend(pid) from pg_stat_activity where usename = current_user and pid <> pg_backend_pid()',
+  );
+  const read = () => within((lake) => lake.db.rows('from lake.silver.ahead'));
+  await read().catch(() => undefined);
+  expect(await read()).toEqual([{ x: 2 }]);
 });
