@@ -6,8 +6,9 @@ import { PerennialError } from '../../core/errors.ts';
 import type { Source } from '../../core/source.ts';
 import type { UseCase } from '../../core/use-case.ts';
 import type { OpenLake } from '../lake-session.ts';
-import { type FoundFile, findFiles, sha256OfFile } from './find-files.ts';
+import { type FoundFile, findFiles } from './find-files.ts';
 import { type Candidate, judgeFiles, LEDGER, type LedgerRow, readLedger } from './ledger.ts';
+import { type LookedThrough, lookThrough } from './look-through.ts';
 import { inChunks, type ManifestFile, writeManifest } from './manifest.ts';
 import { recognise } from './recognise.ts';
 
@@ -38,7 +39,7 @@ export interface DiscoverTools {
   readonly stage: string;
 }
 
-interface Seen extends FoundFile, Candidate {
+interface Seen extends FoundFile, Candidate, LookedThrough {
   readonly bytes: number;
   readonly modifiedMs: number;
 }
@@ -53,7 +54,7 @@ export const discover = async (
 ): Promise<Discovered> => {
   const found = await findFiles(input.path, { stage, signal: watch.signal });
   const named = await nameSources(lake.db, found.files, useCase, input.source);
-  const seen = await hashAll(named.files, watch);
+  const seen = await lookThroughAll(named.files, watch);
   const verdicts = judgeFiles(seen, await ledgerRows(lake));
   const fresh: (ManifestFile & { source: string })[] = [];
   for (const [i, { contract: _, ...file }] of seen.entries()) {
@@ -109,16 +110,16 @@ const nameSources = async (
   return { files: named, notes };
 };
 
-const hashAll = async (
+const lookThroughAll = async (
   files: readonly (FoundFile & { source: string; contract: string })[],
   { onProgress, signal }: Watch,
 ): Promise<Seen[]> => {
   const seen: Seen[] = [];
   for (const file of files) {
     signal?.throwIfAborted();
-    onProgress?.({ stage: 'hash', done: seen.length, total: files.length, unit: 'files' });
+    onProgress?.({ stage: 'look through', done: seen.length, total: files.length, unit: 'files' });
     const { size, mtimeMs } = await stat(file.path);
-    seen.push({ ...file, bytes: size, modifiedMs: mtimeMs, fileId: await sha256OfFile(file.path, signal) });
+    seen.push({ ...file, bytes: size, modifiedMs: mtimeMs, ...(await lookThrough(file.path, signal)) });
   }
   return seen;
 };

@@ -1,5 +1,6 @@
 // The list of new files that discovery leaves for the chunks, kept as an artifact: workflows carry its reference, never the list.
 import { z } from 'zod';
+import { TextProfile } from '../../adapters/duckdb/read-profile.ts';
 import type { ArtifactRef, ArtifactStore } from '../../core/artifact.ts';
 import { canonicalJson } from '../../core/commit.ts';
 import { PerennialError } from '../../core/errors.ts';
@@ -16,6 +17,8 @@ const ManifestFile = z.strictObject({
   replaces: z.string().nullable(),
   /** The archive it was unpacked from; it is unpacked again where the scratch folder was cleared. */
   archive: z.strictObject({ path: z.string(), sha256: z.string() }).nullable(),
+  /** Of a text file that was looked through whole. */
+  profile: TextProfile.optional(),
 });
 const ManifestChunk = z.strictObject({ source: z.string(), files: z.array(ManifestFile).min(1) });
 const Manifest = z.strictObject({ useCase: z.string(), chunks: z.array(ManifestChunk) });

@@ -30,7 +30,7 @@ export const readCsv = async (db: SqlSession, file: FileAt, kind: FileKind, opti
   const path = packed ? join(file.folder, 'plain') : file.path;
   if (packed) await spoolText(file.path, kind, path, { limit: options.unpackedLimit, signal: options.signal });
   const notes = kind.encoding === 'utf-8' ? [] : [`read as ${kind.encoding.toUpperCase()}`];
-  const read = await readPlain(db, { ...file, path }, options);
+  const read = await readPlain(db, packed ? { ...file, path, profile: undefined } : file, options);
   if (packed) await rm(path);
   return { ...read, notes: [...notes, ...read.notes] };
 };
@@ -103,12 +103,20 @@ const fast = async (
   options: CsvOptions,
 ): Promise<{ profile: TextProfile; rows: number | undefined }> => {
   const [profile, rows] = await Promise.all([
-    profileText(file.path, sheet.header.dialect.delimiter, options.signal),
+    profileOf(file, sheet, options),
     sheet.fast ? attempt(db, file, sheet, options) : undefined,
   ]);
   options.signal?.throwIfAborted();
   return { profile, rows: isTrusted(profile, rows) ? rows : undefined };
 };
+
+/** What discovery found, unless the delimiter is one that it did not think of. */
+export const profileOf = async (
+  { path, profile }: Pick<FileAt, 'path' | 'profile'>,
+  { header }: Sheet,
+  { delimiter, signal }: CsvOptions,
+): Promise<TextProfile> =>
+  profile && delimiter === undefined ? profile : profileText(path, header.dialect.delimiter, signal);
 
 /** Whether DuckDB's reading of so many rows is what the exact reader would read. */
 export const isTrusted = (profile: TextProfile, rows: number | undefined): boolean =>

@@ -9,6 +9,7 @@ import { literal, type SqlSession } from '../../core/sql.ts';
 import { compileChecks } from './read-checks.ts';
 import { type CsvOptions, readCsv } from './read-csv.ts';
 import { readParquet } from './read-parquet.ts';
+import type { TextProfile } from './read-profile.ts';
 import type { FileAt, ReadFile } from './read-staging.ts';
 import { fileKind } from './read-text.ts';
 import { allEnded, readTogether, type Waiting } from './read-together.ts';
@@ -25,6 +26,8 @@ export interface FileToRead {
   readonly fileId: string;
   readonly version: number;
   readonly bytes: number;
+  /** What its bytes are like, where somebody has looked already. */
+  readonly profile?: TextProfile | undefined;
 }
 
 export interface ReadRequest {
@@ -128,7 +131,10 @@ const holdAll = async (
   small: boolean,
 ): Promise<{ held: Held[]; written: readonly string[]; apart: boolean }> => {
   const { files, work, target } = request;
-  const all = files.map((file, ordinal) => ({ path: file.path, ordinal, folder: join(work, String(ordinal)), file }));
+  const all = files.map((file, ordinal) => {
+    const { path, profile } = file;
+    return { path, profile, ordinal, folder: join(work, String(ordinal)), file };
+  });
   const shares = target.together.flatMap((rows, i) => (lanes[i] ? [{ db: lanes[i], rows }] : []));
   const clean = await readTogether(small ? shares : [], all, { ...request, options }, watch);
   const done = new Set(clean.held.map(({ ordinal }) => ordinal));

@@ -20,7 +20,7 @@ export interface Fit {
   readonly twice: readonly string[];
 }
 
-const DELIMITERS = [',', ';', '\t', '|'];
+export const DELIMITERS = [',', ';', '\t', '|'];
 const MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 const BOTH_ENDS = /^\s+|\s+$/g;
 

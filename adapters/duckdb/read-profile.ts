@@ -1,20 +1,23 @@
 // One pass over a text file that tells whether DuckDB's fast CSV reading can be trusted with it: its lines, line ends and encoding.
 import { isAscii, isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
+import { z } from 'zod';
+import { DELIMITERS } from './read-header.ts';
 
-export interface TextProfile {
+export const TextProfile = z.strictObject({
   /** Physical lines ended by a line feed, or by the end of the file. */
-  readonly lines: number;
+  lines: z.int(),
   /** Bytes of the longest of them. */
-  readonly longest: number;
+  longest: z.int(),
   /** Carriage returns that no line feed follows. */
-  readonly loneReturns: number;
+  loneReturns: z.int(),
   /** False where the file ends its lines by carriage returns alone. */
-  readonly lineFeeds: boolean;
-  readonly encoding: 'utf-8' | 'latin-1' | 'broken utf-8';
+  lineFeeds: z.boolean(),
+  encoding: z.enum(['utf-8', 'latin-1', 'broken utf-8']),
   /** True where spaces stand between a quote and its delimiter, or another quote: DuckDB has ways of its own there. */
-  readonly spacedQuotes: boolean;
-}
+  spacedQuotes: z.boolean(),
+});
+export type TextProfile = Readonly<z.infer<typeof TextProfile>>;
 
 const LF = 10;
 const CR = 13;
@@ -25,17 +28,33 @@ const SPACE_QUOTE = Buffer.from(' "');
 const CHUNK = 1 << 20;
 
 export const profileText = async (path: string, delimiter: number, signal?: AbortSignal): Promise<TextProfile> => {
-  const lines = new Lines();
-  const encoding = new Encoding();
-  const quotes = new Quotes(delimiter);
+  const profiler = new Profiler([delimiter]);
   const stream = createReadStream(path, { highWaterMark: CHUNK, ...(signal ? { signal } : {}) });
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    lines.add(chunk);
-    encoding.add(chunk);
-    quotes.add(chunk);
-  }
-  return { ...lines.end(), encoding: encoding.end(), spacedQuotes: quotes.spaced };
+  for await (const chunk of stream as AsyncIterable<Buffer>) profiler.add(chunk);
+  return profiler.end();
 };
+
+/** Takes a profile from whoever reads the bytes; `delimiters`: those that the header may turn out to have. */
+export class Profiler {
+  private readonly lines = new Lines();
+  private readonly encoding = new Encoding();
+  private readonly quotes: Quotes;
+
+  constructor(delimiters: readonly number[] = DELIMITERS.map((delimiter) => delimiter.charCodeAt(0))) {
+    this.quotes = new Quotes(delimiters);
+  }
+
+  /** The chunk may be written over afterwards. */
+  add(chunk: Buffer): void {
+    this.lines.add(chunk);
+    this.encoding.add(chunk);
+    this.quotes.add(chunk);
+  }
+
+  end(): TextProfile {
+    return { ...this.lines.end(), encoding: this.encoding.end(), spacedQuotes: this.quotes.spaced };
+  }
+}
 
 /** Counts line ends across chunks. */
 class Lines {
@@ -80,11 +99,11 @@ class Lines {
 /** Looks for spaces between a quote and the end or beginning of its field. Where a chunk hides what is beside them, it says yes. */
 class Quotes {
   spaced = false;
-  private readonly delimiter: number;
+  private readonly fieldEnds: ReadonlySet<number | undefined>;
   private before = 0;
 
-  constructor(delimiter: number) {
-    this.delimiter = delimiter;
+  constructor(delimiters: readonly number[]) {
+    this.fieldEnds = new Set([...delimiters, LF, undefined]);
   }
 
   add(chunk: Buffer): void {
@@ -99,8 +118,7 @@ class Quotes {
     for (let at = chunk.indexOf(SPACE_QUOTE); at !== -1; at = chunk.indexOf(SPACE_QUOTE, at + 1)) {
       let start = at;
       while (chunk[start] === SPACE) start -= 1;
-      const byte = chunk[start];
-      if (byte === undefined || byte === this.delimiter || byte === LF) return true;
+      if (this.fieldEnds.has(chunk[start])) return true;
     }
     return false;
   }
@@ -127,7 +145,7 @@ class Encoding {
     if (this.tail.length === 0 && isAscii(chunk)) return;
     const bytes = this.tail.length === 0 ? chunk : Buffer.concat([this.tail, chunk]);
     const whole = bytes.length - cutSequence(bytes);
-    this.tail = bytes.subarray(whole);
+    this.tail = Buffer.from(bytes.subarray(whole));
     this.judge(bytes.subarray(0, whole));
   }
 

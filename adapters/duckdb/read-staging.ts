@@ -1,5 +1,7 @@
 // How the rows of one file wait, typed and judged, until their chunk is written: shared by the readers of one file.
+
 import { literal, type SqlSession } from '../../core/sql.ts';
+import type { TextProfile } from './read-profile.ts';
 
 /** What reading one file came to, before the chunk decides what becomes of it. */
 export interface ReadFile {
@@ -22,6 +24,8 @@ export interface ReadFile {
 /** One file to be read: its position in the chunk, and a folder of its own for what comes out. */
 export interface FileAt {
   readonly path: string;
+  /** What its bytes are like, where somebody has looked already. */
+  readonly profile?: TextProfile | undefined;
   readonly ordinal: number;
   readonly folder: string;
 }

@@ -10,12 +10,13 @@ import {
   isCsvError,
   isTrusted,
   notesOf,
+  profileOf,
   type Sheet,
   sheetOf,
   textInputs,
 } from './read-csv.ts';
 import type { Held, ReadRequest, Watch } from './read-files.ts';
-import { profileText, type TextProfile } from './read-profile.ts';
+import type { TextProfile } from './read-profile.ts';
 import { FIRST_LINE, STAGED } from './read-staging.ts';
 import { fileKind } from './read-text.ts';
 import { PARQUET, stamp } from './read-write.ts';
@@ -92,7 +93,7 @@ interface Clean extends Sheeted {
 const vouchedFor = async (files: readonly Sheeted[], options: CsvOptions): Promise<readonly Clean[]> => {
   const clean: Clean[] = [];
   for (const file of files) {
-    const profile = await profileText(file.path, file.sheet.header.dialect.delimiter, options.signal);
+    const profile = await profileOf(file, file.sheet, options);
     if (isTrusted(profile, profile.lines - 1)) clean.push({ ...file, profile });
   }
   return clean;
