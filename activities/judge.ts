@@ -72,11 +72,12 @@ const judgeModel = async (
   frame: Frame,
 ): Promise<JudgedModel> => {
   const folder = path.join(deps.settings.stage, 'judge', key.slice(0, 16));
-  const rows = await withLake(deps, frame.signal, async (lake) => {
-    await lake.pin([pinOf(request.pins, subject.view.table), pinOf(request.pins, subject.model.label.table)]);
-    return judgingRows(lake, subject, request, folder, frame);
-  });
-  const judged = await judgeRows(deps, plan, subject, request, rows, folder, frame);
+  const read = () =>
+    withLake(deps, frame.signal, async (lake) => {
+      await lake.pin([pinOf(request.pins, subject.view.table), pinOf(request.pins, subject.model.label.table)]);
+      return judgingRows(lake, subject, request, folder, frame);
+    });
+  const judged = await judgeRows(deps, plan, subject, request, read, folder, frame);
   const { files, manifestBytes } = buildPackage(judged.parts);
   for (const bytes of Object.values(files)) await deps.artifacts.put(bytes);
   const packed = await deps.artifacts.put(manifestBytes);
@@ -90,31 +91,33 @@ export const judgeRows = async (
   plan: Plan,
   subject: Subject,
   request: JudgeRequest,
-  { population, ...rows }: JudgingFiles,
+  read: () => Promise<JudgingFiles>,
   folder: string,
   frame: Pick<Frame, 'signal' | 'onProgress'>,
 ): Promise<{ judgement: Judgement; parts: ModelParts }> => {
   const modelPath = path.join(folder, 'model.txt');
   const text = await deps.artifacts.get(request.trained.text.sha256);
-  await writeFile(modelPath, text);
-  const judgement = await deps.trainer.judge(
-    {
+  const reading = read();
+  const job = async () => {
+    const { population: _, ...rows } = await reading;
+    await writeFile(modelPath, text);
+    return {
       libraryPath: deps.settings.lightgbmLibrary,
       modelPath,
       features: subject.model.features.map((name) => ({
         name,
-        kind: isCategorical(subject, name) ? 'categorical' : 'numeric',
+        kind: isCategorical(subject, name) ? ('categorical' as const) : ('numeric' as const),
       })),
       ...rows,
       baselineName: subject.model.baseline.name,
       seed: plan.seed,
       threads: deps.settings.duckdb.threads,
       out: folder,
-    },
-    frame,
-  );
+    };
+  };
+  const judgement = await deps.trainer.judge(job(), frame);
   requireParity(subject, judgement);
-  const found = { ...judgement, population };
+  const found = { ...judgement, population: (await reading).population };
   return { judgement, parts: await partsOf(deps, plan, subject, request, found, text.toString('utf8')) };
 };
 

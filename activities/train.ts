@@ -77,13 +77,13 @@ const trainModel = async (
   frame: Frame,
 ): Promise<TrainedModel> => {
   const { model, view } = subject;
-  const rows = await withLake(deps, frame.signal, async (lake) => {
+  const rows = withLake(deps, frame.signal, async (lake) => {
     await lake.pin([pinOf(request.pins, view.table), pinOf(request.pins, model.label.table)]);
     return trainingRows(lake, subject, request.moments.split.train, frame);
   });
   const folder = path.join(deps.settings.stage, 'train', key.slice(0, 16));
   const text = await growModel(deps, plan, subject, rows, folder, frame);
-  return trainedModel(rows, await deps.artifacts.put(text), key);
+  return trainedModel(await rows, await deps.artifacts.put(text), key);
 };
 
 /** What a learner is given: rows of the training cuts, and the hash of all of it. */
@@ -136,15 +136,16 @@ export const growModel = async (
   { settings, trainer }: Deps,
   { seed }: Plan,
   subject: Subject,
-  { examples, labels, weights }: TrainingRows,
+  given: TrainingRows | Promise<TrainingRows>,
   folder: string,
   { signal, onProgress }: Pick<Frame, 'signal' | 'onProgress'>,
 ): Promise<Buffer> => {
   const { model } = subject;
-  const files = await writeFiles(folder, { matrix: examples.values, labels, weights });
   const { params, rounds, segmentRounds } = model.learner;
-  const trained = await trainer.train(
-    {
+  const job = async () => {
+    const { examples, labels, weights } = await given;
+    const files = await writeFiles(folder, { matrix: examples.values, labels, weights });
+    return {
       libraryPath: settings.lightgbmLibrary,
       matrixPath: files.matrix,
       labelsPath: files.labels,
@@ -159,9 +160,9 @@ export const growModel = async (
       seed,
       threads: settings.duckdb.threads,
       checkpointDirectory: path.join(folder, 'checkpoints'),
-    },
-    { signal, onProgress },
-  );
+    };
+  };
+  const trained = await trainer.train(job(), { signal, onProgress });
   const text = await readFile(trained.modelPath);
   if (sha256(text) !== trained.sha256)
     throw new PerennialError('HASH_MISMATCH', 'the trained model changed on its way', { value: trained.sha256 });

@@ -36,11 +36,10 @@ export const repack = async (
   };
   const folder = path.join(scratchOf(deps.settings.stage, recalled.attempt), 'judge');
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const rows = await withRebuilt(deps, recalled, frame, (tables) =>
-    judgingRows(tables, subject, request, folder, frame),
-  );
+  const read = () =>
+    withRebuilt(deps, recalled, frame, (tables) => judgingRows(tables, subject, request, folder, frame));
   const then = { ...deps, settings: { ...deps.settings, codeVersion: lineage.codeVersion } };
-  const { parts, judgement } = await judgeRows(then, plan, subject, request, rows, folder, frame);
+  const { parts, judgement } = await judgeRows(then, plan, subject, request, read, folder, frame);
   const question = subject.model.question;
   const { taken, parts: whole } = withCeiling(parts, loaded, (all) =>
     modelCard({ ...all, question, parity: judgement.parity }),

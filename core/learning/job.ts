@@ -85,9 +85,14 @@ export interface JobOptions {
   }) => void;
 }
 
-/** Runs jobs outside the worker's own process, so that a native crash or a kill takes only the job. */
+type Ready<Job> = Job | Promise<Job>;
+
+/**
+ * Runs jobs outside the worker's own process, so that a native crash or a kill takes only the job. One that is still being made ready may
+ * be given as well: the process starts meanwhile.
+ */
 export interface Trainer {
-  train(job: TrainingJob, options: JobOptions): Promise<{ readonly modelPath: string; readonly sha256: string }>;
-  judge(job: JudgingJob, options: JobOptions): Promise<Judgement>;
-  parity(job: ParityJob, options: JobOptions): Promise<ParityFound>;
+  train(job: Ready<TrainingJob>, options: JobOptions): Promise<{ readonly modelPath: string; readonly sha256: string }>;
+  judge(job: Ready<JudgingJob>, options: JobOptions): Promise<Judgement>;
+  parity(job: Ready<ParityJob>, options: JobOptions): Promise<ParityFound>;
 }

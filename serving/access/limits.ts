@@ -1,4 +1,4 @@
-// How often a principal may ask in a minute, over all processes together. Each process takes its requests in small blocks from a counter
+// How often a principal may ask in a minute, over all processes together. Each process takes its requests in blocks from a counter
 // in Postgres, ahead of need, so that a request hardly ever waits for it; a block counts as used once it is taken, so that no number of
 // processes exceeds the limit. While Postgres does not answer, each process counts for itself.
 import { LRUCache } from 'lru-cache';
@@ -43,6 +43,8 @@ export interface LimiterOptions {
 interface Lease {
   /** Requests that may still be answered without asking the counter. */
   left: number;
+  /** As many are taken from the counter next time. */
+  block: number;
   /** Taken from the counter by all processes, as this one saw it last. */
   total: number;
   endsAt: number;
@@ -51,19 +53,20 @@ interface Lease {
 
 const MINUTE_SECONDS = 60;
 const WAIT_MS = 250;
+/** Shares of the limit: the first block, and of what is left the largest. Whoever asks much is counted less often, until little is left. */
+const FIRST_BLOCK = 1 / 100;
+const LARGEST_BLOCK = 1 / 20;
 /** For this long after it failed, the shared counter is not asked again. */
 const REST_MS = 2_000;
 const MOST_PRINCIPALS = 50_000;
 
 export class BlockLimiter implements Limiter {
   private readonly options: Required<Pick<LimiterOptions, 'own' | 'waitMs'>> & LimiterOptions;
-  private readonly block: number;
   private readonly leases = new LRUCache<string, Lease>({ max: MOST_PRINCIPALS });
   private restUntil = 0;
 
   constructor(options: LimiterOptions) {
     this.options = { own: memoryCounter(), waitMs: WAIT_MS, ...options };
-    this.block = Math.max(1, Math.floor(options.limit / 100));
   }
 
   take(whose: string): MaybeLater<Allowance> {
@@ -75,15 +78,16 @@ export class BlockLimiter implements Limiter {
       return inTurn(this.refill(whose, lease), () => this.from(whose, lease));
     if (lease.left === 0) return this.answer(lease, false);
     lease.left -= 1;
-    // Half a block is left: the next one is fetched while these are used.
-    if (lease.left * 2 < this.block && lease.total < this.options.limit) void this.refill(whose, lease);
+    // Little is left: the next block is fetched while this is used.
+    if (lease.left * 4 < lease.block && lease.total < this.options.limit) void this.refill(whose, lease);
     return this.answer(lease, true);
   }
 
   private leaseOf(whose: string): Lease {
     const known = this.leases.get(whose);
     if (known && (known.endsAt > this.options.now() || known.asking)) return known;
-    const fresh: Lease = { left: 0, total: 0, endsAt: 0, asking: undefined };
+    const block = whole(this.options.limit * FIRST_BLOCK);
+    const fresh: Lease = { left: 0, block, total: 0, endsAt: 0, asking: undefined };
     this.leases.set(whose, fresh);
     return fresh;
   }
@@ -97,23 +101,25 @@ export class BlockLimiter implements Limiter {
 
   private async ask(whose: string, lease: Lease): Promise<void> {
     const { limit, now } = this.options;
-    const { total, endsAt } = await this.counted(whose);
+    const { block } = lease;
+    const { total, endsAt } = await this.counted(whose, block);
     // Of the last block only what is within the limit.
-    const granted = Math.max(0, Math.min(this.block, limit - (total - this.block)));
+    const granted = Math.max(0, Math.min(block, limit - (total - block)));
     // Another minute began: what was left of the last one is gone.
     const left = endsAt > lease.endsAt && lease.endsAt <= now() ? 0 : lease.left;
-    Object.assign(lease, { left: left + granted, total: Math.min(total, limit), endsAt });
+    const next = whole(Math.min(2 * block, (limit - total) * LARGEST_BLOCK));
+    Object.assign(lease, { left: left + granted, block: next, total: Math.min(total, limit), endsAt });
   }
 
-  private async counted(whose: string): Promise<Awaited<ReturnType<Counter['add']>>> {
+  private async counted(whose: string, points: number): Promise<Awaited<ReturnType<Counter['add']>>> {
     const { shared, own, now, waitMs, onOutage } = this.options;
-    if (now() < this.restUntil) return own.add(whose, this.block);
+    if (now() < this.restUntil) return own.add(whose, points);
     try {
-      return await inTime(waitMs, shared.add(whose, this.block), () => new Error(`no answer within ${waitMs} ms`));
+      return await inTime(waitMs, shared.add(whose, points), () => new Error(`no answer within ${waitMs} ms`));
     } catch (error) {
       this.restUntil = now() + REST_MS;
       onOutage?.(error);
-      return own.add(whose, this.block);
+      return own.add(whose, points);
     }
   }
 
@@ -123,6 +129,8 @@ export class BlockLimiter implements Limiter {
     return { granted, limit, remaining: Math.max(0, limit - total) + left, resetSeconds };
   }
 }
+
+const whole = (points: number): number => Math.max(1, Math.floor(points));
 
 // Its own limit is set out of reach: what is over the limit is reckoned here, from the counter.
 const POINTS = 2_000_000_000;

@@ -26,9 +26,9 @@ interface Gathered {
 export interface ReadLogOptions {
   readonly sink: BatchSink<NotedRead>;
   readonly log: Log;
-  /** Records in memory at most: an entity that was looked at, or a caller's other requests to an address in a second. */
+  /** Records in memory at most: an entity that was looked at, or a caller's other requests to an address between two writings. */
   readonly room?: number;
-  /** Callers and addresses whose refusals are told apart in a second; the rest is counted together. */
+  /** Callers and addresses whose refusals are told apart between two writings; the rest is counted together. */
   readonly refusals?: number;
 }
 
@@ -51,8 +51,8 @@ export class ReadLog {
     this.mostRefusals = refusals;
   }
 
-  /** Writes every `everyMs` what has come. */
-  start(everyMs = 1_000): void {
+  /** Writes every `everyMs` what has come: the longer, the more of what the same callers ask is one record. */
+  start(everyMs = 5_000): void {
     this.timer = setInterval(() => void this.flush(), everyMs).unref();
   }
 

@@ -59,8 +59,10 @@ const request = (run: string, changes: Partial<TrainRequest> = {}): TrainRequest
 });
 
 const quiet: JobOptions = { signal: new AbortController().signal, onProgress: () => undefined };
-const train = async (asked: TrainRequest, options: Partial<JobOptions> = {}): Promise<TrainResult> =>
-  TrainResult.parse(await trainer.train(asked, { ...quiet, ...options }));
+const train = async (
+  asked: TrainRequest | Promise<TrainRequest>,
+  options: Partial<JobOptions> = {},
+): Promise<TrainResult> => TrainResult.parse(await trainer.train(asked, { ...quiet, ...options }));
 
 /** Loaded into the child before its own code: SIGKILL to itself once it has told of the fatal round, so that the kill never comes late. */
 const ASSASSIN = `
@@ -120,6 +122,24 @@ test('an abort kills the child and rejects with the signal’s reason', async ()
   await expect(train(request('aborted'), { signal: controller.signal, onProgress })).rejects.toBe(reason);
   const after = await train(request('aborted'));
   expect(readFileSync(after.modelPath, 'utf8')).toBe(straight);
+});
+
+test('a job may still be made ready: its failure is the job’s, and nothing of it runs on after the job', async () => {
+  const { modelPath } = await train(Promise.resolve(request('ready-later')));
+  expect(readFileSync(modelPath, 'utf8')).toBe(straight);
+  await expect(train(Promise.reject(new Error('no rows')))).rejects.toThrow('no rows');
+  const controller = new AbortController();
+  let made = false;
+  const making = new Promise<TrainRequest>((resolve) => {
+    setTimeout(() => {
+      made = true;
+      resolve(request('never'));
+    }, 500);
+  });
+  const job = train(making, { signal: controller.signal });
+  controller.abort(new Error('cancelled'));
+  await expect(job).rejects.toThrow('cancelled');
+  expect(made).toBe(true);
 });
 
 test('a finished run is not trained again; a damaged checkpoint falls back to the one before', async () => {

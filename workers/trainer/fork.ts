@@ -26,7 +26,8 @@ export type JobMessage = z.infer<typeof JobMessage>;
 export interface Job<Result> {
   /** The child's source file. */
   readonly child: string;
-  readonly request: object;
+  /** A child is started while its request is still being made ready. */
+  readonly request: object | Promise<object>;
   readonly result: z.ZodType<Result>;
 }
 
@@ -48,11 +49,17 @@ export const runJob = async <Result>(
   } finally {
     options.signal.removeEventListener('abort', kill);
     kill();
+    // Whoever is told of a failure may clear away what the request was being made from.
+    await Promise.allSettled([request]);
   }
 };
 
 /** Settles when the child has ended, so that nothing of it runs on afterwards. */
-const talk = (child: ChildProcess, request: object, { signal, onProgress }: JobOptions): Promise<unknown> =>
+const talk = (
+  child: ChildProcess,
+  request: Job<unknown>['request'],
+  { signal, onProgress }: JobOptions,
+): Promise<unknown> =>
   new Promise((resolve, reject) => {
     let answer: Exclude<JobMessage, { kind: 'progress' }> | undefined;
     let stderr = '';
@@ -72,9 +79,11 @@ const talk = (child: ChildProcess, request: object, { signal, onProgress }: JobO
       else if (answer?.kind === 'failed') reject(failure(answer));
       else reject(died(`The child process ended by ${killedBy ?? `exit code ${code}`}. ${stderr}`.trim()));
     });
-    child.send(request, (cause) => {
-      if (cause !== null) reject(died('The child process took no request', cause));
-    });
+    const send = (ready: object) =>
+      child.send(ready, (cause) => {
+        if (cause !== null) reject(died('The child process took no request', cause));
+      });
+    Promise.resolve(request).then(send).catch(reject);
   });
 
 const died = (message: string, cause?: unknown): PerennialError =>
