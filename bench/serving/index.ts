@@ -50,6 +50,8 @@ const ROWS = 64;
 const CALLERS = { usual: 256, flood: 2_000, able: 32 } as const;
 /** Few, where latency counts, and many, where throughput does. */
 const PEER_CONNECTIONS = [8, 50] as const;
+/** Of each rival before he is measured. */
+const WARM_SECONDS = 10;
 const FEAST_CONNECTIONS = 8;
 
 export const servingBench = async ({
@@ -153,10 +155,10 @@ const besideMlflow = async (scene: Scene, seconds: number, asWhom: AsWhom): Prom
     const nobody = () => ({});
     const all: Beside[] = [];
     for (const connections of PEER_CONNECTIONS) {
-      // One uncounted round each, so that all are warm.
-      await complete(scene, { ...theirs, connections, seconds: 2 }, nobody);
-      await complete(scene, { ...mine, connections, seconds: 2 }, asWhom);
-      await complete(scene, { ...none, connections, seconds: 2 }, nobody);
+      // One uncounted round each, so that all are warm: V8 goes on compiling what is asked most for about as long.
+      await complete(scene, { ...theirs, connections, seconds: WARM_SECONDS }, nobody);
+      await complete(scene, { ...mine, connections, seconds: WARM_SECONDS }, asWhom);
+      await complete(scene, { ...none, connections, seconds: WARM_SECONDS }, nobody);
       all.push({
         connections,
         mlflow: await complete(scene, { ...theirs, connections, seconds }, nobody),
