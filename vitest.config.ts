@@ -24,7 +24,8 @@ export default defineConfig({
           ...common,
           name: 'real',
           include: ['test/**/*.real.test.ts'],
-          fileParallelism: false,
+          // Each file starts servers of its own, and waits for them half of its time.
+          maxWorkers: 2,
           testTimeout: 300_000,
           hookTimeout: 600_000,
         },
