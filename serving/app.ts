@@ -30,6 +30,7 @@ import type { CacheReadings, FeatureReader } from './scoring/feature-cache.ts';
 import type { PrecomputedAnswers } from './scoring/precomputed.ts';
 import type { PredictionLog } from './scoring/prediction-log.ts';
 import type { InStage } from './stages.ts';
+import { answerTogether } from './together.ts';
 import { traceRequests } from './tracing.ts';
 
 export interface AppDeps {
@@ -129,6 +130,7 @@ export const buildApp = async (deps: AppDeps): Promise<FastifyInstance> => {
   const inFlight = watchInFlight(app, deps.answerMs ?? ANSWER_MS);
   if (deps.overload) shedOverload(app, inFlight, deps.overload);
   if (deps.metrics) countRequests(app, deps.metrics, servedBy(deps));
+  answerTogether(app);
   if (deps.reads) noteReads(app, { log: deps.reads, now: deps.now, standardModel: deps.defaultModel });
   await app.register(swagger, { openapi: DESCRIPTION });
   app.addHook('onRoute', describeBody);
