@@ -46,14 +46,19 @@ export class DuckDb implements SqlSession {
       preserve_insertion_order: 'false',
       allow_unsigned_extensions: String(limits.extensionsVerified ?? false),
     });
+    return DuckDb.connect(instance);
+  }
+
+  /** Every connection begins in the machine's time zone. */
+  private static async connect(instance: DuckDBInstance): Promise<DuckDb> {
     const db = new DuckDb(instance, await instance.connect());
     await db.run(`set timezone = 'UTC'`);
     return db;
   }
 
   /** A second connection to the same instance: its statements run beside this one's, within the same limits. It ends with the instance. */
-  async beside(): Promise<DuckDb> {
-    return new DuckDb(this.instance, await this.instance.connect());
+  beside(): Promise<DuckDb> {
+    return DuckDb.connect(this.instance);
   }
 
   /** Ends this session; the next of the same instance finds no table, view or variable that this one made. Attached catalogs stay. */
