@@ -84,11 +84,12 @@ const measure = async (scene: Scene, { seconds, feast, only }: How): Promise<str
   const asWhom = await principals(scene.environment);
   const page = [intro(scene, seconds)];
   if (only.includes('rate')) page.push(...(await fixedRate(scene, seconds, asWhom)));
-  if (only.includes('overload')) page.push(floodTable(await floods(scene, seconds, asWhom)));
-  if (only.includes('connections')) page.push(crowdTable(await crowds(scene, seconds, asWhom)));
   if (only.includes('mlflow')) page.push(peerTable(await besideMlflow(scene, seconds, asWhom)));
   if (only.includes('feast') && feast !== undefined)
     page.push(keyTable(await besideFeast(scene, feast, seconds, asWhom)));
+  // Last, since they leave Postgres with work to do.
+  if (only.includes('overload')) page.push(floodTable(await floods(scene, seconds, asWhom)));
+  if (only.includes('connections')) page.push(crowdTable(await crowds(scene, seconds, asWhom)));
   return page.join('\n\n');
 };
 
