@@ -142,6 +142,18 @@ test('a job may still be made ready: its failure is the job’s, and nothing of 
   expect(made).toBe(true);
 });
 
+test('a job that is cancelled before it begins waits for what was making its request, whatever becomes of that', async () => {
+  let ended = false;
+  const making = new Promise<TrainRequest>((_, reject) => {
+    setTimeout(() => {
+      ended = true;
+      reject(new Error('no rows'));
+    }, 200);
+  });
+  await expect(train(making, { signal: AbortSignal.abort(new Error('cancelled')) })).rejects.toThrow('cancelled');
+  expect(ended).toBe(true);
+});
+
 test('a finished run is not trained again; a damaged checkpoint falls back to the one before', async () => {
   await train(request('damaged'));
   const again = await train(request('damaged'));

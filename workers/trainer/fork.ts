@@ -32,10 +32,16 @@ export interface Job<Result> {
 }
 
 /** The child's answer. Aborting kills it at once; throws `CHILD_DIED` (retryable) if it dies otherwise. */
-export const runJob = async <Result>(
-  { child: file, request, result }: Job<Result>,
-  options: JobOptions,
-): Promise<Result> => {
+export const runJob = async <Result>(job: Job<Result>, options: JobOptions): Promise<Result> => {
+  try {
+    return job.result.parse(await inChild(job, options));
+  } finally {
+    // Whoever is told of a failure may clear away what the request was being made from.
+    await Promise.allSettled([job.request]);
+  }
+};
+
+const inChild = async ({ child: file, request }: Job<unknown>, options: JobOptions): Promise<unknown> => {
   options.signal.throwIfAborted();
   const child = fork(file, [], {
     execPath: process.execPath,
@@ -45,12 +51,10 @@ export const runJob = async <Result>(
   const kill = (): void => void child.kill('SIGKILL');
   options.signal.addEventListener('abort', kill, { once: true });
   try {
-    return result.parse(await talk(child, request, options));
+    return await talk(child, request, options);
   } finally {
     options.signal.removeEventListener('abort', kill);
     kill();
-    // Whoever is told of a failure may clear away what the request was being made from.
-    await Promise.allSettled([request]);
   }
 };
 
