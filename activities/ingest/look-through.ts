@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { Profiler, type TextProfile } from '../../adapters/duckdb/read-profile.ts';
-import { fileKind } from '../../adapters/duckdb/read-text.ts';
+import { fileKind, isPlain } from '../../adapters/duckdb/read-text.ts';
 
 export interface LookedThrough {
   /** sha256 of its bytes. */
@@ -14,8 +14,7 @@ export interface LookedThrough {
 const PIECE = 1 << 20;
 
 export const lookThrough = async (path: string, signal?: AbortSignal): Promise<LookedThrough> => {
-  const { format, gzip, encoding } = await fileKind(path);
-  const profiler = format === 'text' && !gzip && encoding === 'utf-8' ? new Profiler() : undefined;
+  const profiler = isPlain(await fileKind(path)) ? new Profiler() : undefined;
   const hash = createHash('sha256');
   const file = await open(path);
   try {

@@ -9,7 +9,7 @@ import { profileText, type TextProfile } from './read-profile.ts';
 import { LF } from './read-record.ts';
 import { FIELD_LIMIT, type RecordsIn, rewriteRecords } from './read-records.ts';
 import { FIRST_LINE, type FileAt, type ReadFile, stageRows } from './read-staging.ts';
-import { type FileKind, headOfText, spoolText } from './read-text.ts';
+import { type FileKind, headOfText, isPlain, spoolText } from './read-text.ts';
 
 export interface CsvOptions {
   readonly columns: readonly ContractColumn[];
@@ -26,7 +26,7 @@ export const HEAD_BYTES = 1 << 20;
 const PLAIN: FileKind = { format: 'text', gzip: false, encoding: 'utf-8' };
 
 export const readCsv = async (db: SqlSession, file: FileAt, kind: FileKind, options: CsvOptions): Promise<ReadFile> => {
-  const packed = kind.gzip || kind.encoding !== 'utf-8';
+  const packed = !isPlain(kind);
   const path = packed ? join(file.folder, 'plain') : file.path;
   if (packed) await spoolText(file.path, kind, path, { limit: options.unpackedLimit, signal: options.signal });
   const notes = kind.encoding === 'utf-8' ? [] : [`read as ${kind.encoding.toUpperCase()}`];

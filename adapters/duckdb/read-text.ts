@@ -24,6 +24,10 @@ export const fileKind = async (path: string): Promise<FileKind> => {
   return { format, gzip, encoding: marked ?? 'utf-8' };
 };
 
+/** Text whose bytes can be read as they are. */
+export const isPlain = ({ format, gzip, encoding }: FileKind): boolean =>
+  format === 'text' && !gzip && encoding === 'utf-8';
+
 /** The first `size` bytes of a text file as UTF-8 (or less, where it ends). */
 export const headOfText = (path: string, kind: FileKind, size: number): Promise<Buffer> =>
   head(textBytes(path, kind), size);

@@ -18,7 +18,7 @@ import {
 import type { Held, ReadRequest, Watch } from './read-files.ts';
 import type { TextProfile } from './read-profile.ts';
 import { FIRST_LINE, STAGED } from './read-staging.ts';
-import { fileKind } from './read-text.ts';
+import { fileKind, isPlain } from './read-text.ts';
 import { PARQUET, stamp } from './read-write.ts';
 
 /** A file that is still to be read. */
@@ -80,10 +80,8 @@ const ofOneHeader = async (files: readonly Waiting[], options: CsvOptions): Prom
   return [...groups.values()].reduce((most, group) => (group.length > most.length ? group : most), []);
 };
 
-const plainSheet = async (path: string, options: CsvOptions): Promise<Sheet | undefined> => {
-  const { format, gzip, encoding } = await fileKind(path);
-  return format === 'text' && !gzip && encoding === 'utf-8' ? sheetOf(path, options) : undefined;
-};
+const plainSheet = async (path: string, options: CsvOptions): Promise<Sheet | undefined> =>
+  isPlain(await fileKind(path)) ? sheetOf(path, options) : undefined;
 
 interface Clean extends Sheeted {
   readonly profile: TextProfile;
