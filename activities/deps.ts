@@ -49,6 +49,8 @@ export interface Deps {
   readonly useCases: readonly UseCase[];
   readonly trainer: Trainer;
   readonly crash: CrashPoint;
+  /** Called by a step that needs the cores no more: the next one fills them while this one commits. */
+  readonly rest: () => void;
   /** This environment's: what signs its model versions, and whose signatures count. */
   readonly keys: SigningKeys;
   /** What must be true of whatever is promoted into this environment. */

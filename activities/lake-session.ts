@@ -19,7 +19,7 @@ export const trustExtensions = ({ settings }: Pick<Deps, 'settings'>): Promise<v
 };
 
 const openLake = async (deps: Deps): Promise<OpenLake> => {
-  const { settings, pool, crash } = deps;
+  const { settings, pool, crash, rest } = deps;
   await trustExtensions(deps);
   const db = await DuckDb.open({ ...settings.duckdb, extensionsVerified: true });
   // A session sees many activities: what it keeps of files would outlive them.
@@ -31,6 +31,7 @@ const openLake = async (deps: Deps): Promise<OpenLake> => {
     postgres: settings.postgres,
     extensions: settings.extensions,
     crash,
+    beforeCommit: rest,
   });
 };
 

@@ -20,7 +20,8 @@ import { trainer } from './trainer/index.ts';
 /** Lock holder plus readers for every activity slot, with room to spare. */
 const POOL_SIZE = 12;
 
-export const buildDeps = async (environment: Environment): Promise<Deps> => {
+/** `rest`: what a step calls once it needs the cores no more; where nobody waits for them, it may be left out. */
+export const buildDeps = async (environment: Environment, rest: Deps['rest'] = () => undefined): Promise<Deps> => {
   const { name, reports, stage, duckdb, postgres, lake, mlflow, venv } = environment;
   return {
     settings: {
@@ -42,6 +43,7 @@ export const buildDeps = async (environment: Environment): Promise<Deps> => {
     useCases,
     trainer,
     crash: crashPoints(environment.crashFolder),
+    rest,
     keys: new KeyFolder(environment.keys, name),
     policy: environment.promotion,
     notifiers: notifiersOf(environment),

@@ -1,4 +1,6 @@
 // One environment hosted in this process: its workers on both queues, with its own places and account. For main.ts.
+
+import { Context } from '@temporalio/activity';
 import { Client, type Connection } from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
@@ -8,6 +10,7 @@ import { queues } from '../workflows/names.ts';
 import { buildDeps } from './deps.ts';
 import { activityOutcomes } from './metrics.ts';
 import { alignSchedules } from './schedules.ts';
+import { slotsFor } from './slots.ts';
 import { publishTemplates } from './templates.ts';
 import { activityTraces } from './tracing.ts';
 import type { Turns } from './turns.ts';
@@ -29,7 +32,13 @@ export interface Hosted {
 /** Ready to run: everything it needs has answered. */
 export const hostEnvironment = async (environment: Environment, shared: Shared): Promise<Hosted> => {
   const { namespace } = environment.temporal;
-  const deps = await buildDeps(environment);
+  const slots = slotsFor(environment.computeSlots);
+  const rest = () => {
+    const step = Context.current();
+    shared.turns.rest(step);
+    slots.rest(step);
+  };
+  const deps = await buildDeps(environment, rest);
   await trustExtensions(deps);
   const activities = createActivities(deps);
   const watched = [activityOutcomes, ...activityTraces(environment)];
@@ -51,9 +60,15 @@ export const hostEnvironment = async (environment: Environment, shared: Shared):
   const compute = Worker.create({
     ...options,
     taskQueue: queues.compute,
-    maxConcurrentActivityTaskExecutions: environment.computeSlots,
+    tuner: {
+      activityTaskSlotSupplier: slots.supplier,
+      // There are none of these on this queue.
+      workflowTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
+      localActivityTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
+      nexusTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
+    },
     // Those who wait for their turn are not at work yet.
-    interceptors: { activity: [shared.turns.interceptor, ...watched] },
+    interceptors: { activity: [slots.interceptor, shared.turns.interceptor, ...watched] },
   });
   const workers = await Promise.all([light, compute]);
   const client = new Client({ connection: shared.connection, namespace });

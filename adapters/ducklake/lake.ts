@@ -27,6 +27,8 @@ export interface LakeOptions<Session extends SqlSession> {
   readonly alsoReaches?: readonly string[];
   /** Called where a process may die without harm: work is staged but not committed; committed but not acknowledged. */
   readonly crash?: (point: 'after-write' | 'after-commit') => void;
+  /** Called when everything is computed: a commit waits for Postgres, and hardly needs the cores. */
+  readonly beforeCommit?: () => void;
 }
 
 export interface Staged {
@@ -129,6 +131,7 @@ export class Lake<Session extends SqlSession = SqlSession> {
    */
   async commit(request: CommitRequest): Promise<Commit> {
     this.options.crash?.('after-write');
+    this.options.beforeCommit?.();
     const commit = await this.commits.locked(async () => {
       const done = await this.commits.done(request);
       if (done) return done;

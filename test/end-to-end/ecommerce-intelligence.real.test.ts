@@ -74,6 +74,24 @@ describe('the first run', () => {
     });
   });
 
+  it('computes the next table while one is being committed', async () => {
+    const { events } = await product.client.workflow.getHandle('first/transform').fetchHistory();
+    const at = (time: (typeof events & object)[number]['eventTime']) =>
+      Number(time?.seconds) + (time?.nanos ?? 0) / 1e9;
+    const started = new Map<string, number>();
+    const steps: { from: number; to: number }[] = [];
+    for (const {
+      eventTime,
+      activityTaskStartedEventAttributes: start,
+      activityTaskCompletedEventAttributes: end,
+    } of events ?? []) {
+      if (start) started.set(String(start.scheduledEventId), at(eventTime));
+      if (end) steps.push({ from: started.get(String(end.scheduledEventId)) ?? 0, to: at(eventTime) });
+    }
+    const beside = steps.map(({ from, to }) => steps.filter((other) => other.from > from && other.from < to).length);
+    expect(beside.filter((count) => count > 0).length).toBeGreaterThan(steps.length / 3);
+  });
+
   it('writes one self-contained report', () => {
     const html = readFileSync(first.report, 'utf8');
     expect(html).toContain('<svg');

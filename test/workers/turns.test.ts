@@ -20,8 +20,9 @@ const take = (
   { begun }: ReturnType<typeof step>,
   cancelled: Promise<never> = never,
   heartbeat = vi.fn(),
-) => {
-  const execute = turns.interceptor({ heartbeat, cancelled }).inbound?.execute;
+) => takeAs(turns, { heartbeat, cancelled }, begun);
+const takeAs = (turns: Turns, context: Parameters<Turns['rest']>[0], begun: () => Promise<unknown>) => {
+  const execute = turns.interceptor(context).inbound?.execute;
   if (execute === undefined) throw new Error('no interceptor');
   return execute(input, begun);
 };
@@ -79,6 +80,44 @@ describe('steps of several environments', () => {
     expect([b, c].map(({ begun }) => begun.mock.calls.length)).toEqual([0, 1]);
     c.end();
     await third;
+  });
+
+  it('give their seat up while they commit, once', async () => {
+    const turns = turnsFor(1);
+    const [a, b, c] = [step(), step(), step()];
+    const context = { heartbeat: vi.fn(), cancelled: never };
+    const first = takeAs(turns, context, a.begun);
+    const others = Promise.all([take(turns, b), take(turns, c)]);
+    await settled();
+    const begun = () => [b, c].map((each) => each.begun.mock.calls.length);
+    expect(begun()).toEqual([0, 0]);
+    turns.rest(context);
+    turns.rest(context);
+    await settled();
+    expect(begun()).toEqual([1, 0]);
+    a.end();
+    await first;
+    turns.rest(context);
+    await settled();
+    expect(begun()).toEqual([1, 0]);
+    b.end();
+    await settled();
+    expect(begun()).toEqual([1, 1]);
+    c.end();
+    await others;
+  });
+
+  it('without a seat have none to give', async () => {
+    const turns = turnsFor(1);
+    const [a, b] = [step(), step()];
+    const first = take(turns, a);
+    const second = take(turns, b);
+    turns.rest({ heartbeat: vi.fn(), cancelled: never });
+    await settled();
+    expect(b.begun).not.toHaveBeenCalled();
+    a.end();
+    b.end();
+    await Promise.all([first, second]);
   });
 
   it('heartbeat while they wait, and no longer', async () => {
