@@ -1,11 +1,24 @@
 // The test tiers: `pure` needs no server (part of `npm run check`), `real` runs on the real parts, `campaign` is long and run by hand.
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** A test that waits for something waits long: how fast the machine is decides nothing. */
 const common = { pool: 'forks' as const, expect: { poll: { timeout: 60_000 } } };
 
+/** Files that take minutes, whatever their size: begun last, they would be waited for alone. */
+const LONGEST = /test\/crash\//;
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isLong = ({ moduleId }: TestSpecification) => LONGEST.test(moduleId);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
