@@ -1,5 +1,5 @@
 // `npm run bench -- sql|pipeline|steps|serving [--rows N] [--pairs N]`: claims beside named peers, alternating, medians; prints Markdown.
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -34,9 +34,13 @@ const useCase = useCaseNamed(useCases, 'ecommerce-intelligence');
 const quiet = { signal: new AbortController().signal, onProgress: () => undefined };
 const TSX = ['--import', 'tsx'];
 
+/** Gigabytes that go when the bench is over. */
+const scratch: string[] = [];
+
 /** Events and the scene that both contestants act in. */
 const setTheScene = async ({ root, duckdb, venv }: Environment) => {
   const out = mkdtempSync(path.join(tmpdir(), 'perennial-bench-'));
+  scratch.push(out);
   const world = path.join(out, 'world');
   const { from } = await generateEvents({ rows: Number(values.rows), seed: 42, out: world, format: 'csv' }, quiet);
   const asOf = '2019-12-01';
@@ -95,6 +99,11 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
 
 const bench = benches[positionals[0] ?? ''];
 if (!bench) throw new Error(`choose one of ${Object.keys(benches).join(', ')}`);
-const page = await bench();
+let page: string;
+try {
+  page = await bench();
+} finally {
+  for (const folder of scratch) rmSync(folder, { recursive: true, force: true });
+}
 console.log(positionals[0] === 'serving' ? page : `${page}\n\n${values.rows} rows, ${values.pairs} pairs`);
 process.exit(0);

@@ -1,4 +1,5 @@
 // A broken promise is found, whichever it is, and named with the rows that break it.
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -26,7 +27,10 @@ let db: DuckDb;
 beforeAll(async () => {
   db = await DuckDb.open({ threads: 1, memoryLimit: '1GB', tempDirectory: path.join(tmpdir(), 'perennial-promise') });
 });
-afterAll(() => db?.close());
+afterAll(async () => {
+  db?.close();
+  await rm(staged, { force: true });
+});
 
 const check = async (rows: string, laws = table.laws): Promise<void> => {
   await db.run(

@@ -1,6 +1,6 @@
 // One run whose worker is killed with SIGKILL at every labelled point of every activity, in turn. It completes by itself, and nothing it
 // leaves behind differs from what an undisturbed run leaves.
-import { mkdtempSync, readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -43,6 +43,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await calm?.stop();
   await stormy?.stop();
+  rmSync(crashes, { recursive: true, force: true });
 });
 
 const input = ({ path: files, truth }: World): RunInput => ({

@@ -1,6 +1,6 @@
 // CI promotes: the workflow is sound, its script calls commands and flags that exist, and each exit code comes out as what it means.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -60,6 +60,7 @@ const script = (
     encoding: 'utf8',
     env: { PATH: process.env.PATH, PERENNIAL: stand, ...more },
   });
+  rmSync(folder, { recursive: true });
   return { status, lines: stdout.trim().split('\n') };
 };
 

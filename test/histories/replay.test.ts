@@ -75,6 +75,11 @@ describe('a change that breaks running workflows is caught', () => {
     await expect(replay(codePath, 'first-score-propensity.json')).rejects.toThrow(/[Nn]ondeterminism|Determinism/);
   }, 60_000);
 
+  it('in ingest: one chunk after the other', async () => {
+    const codePath = await mutant('ingest.ts', (text) => text.replace("wf.patched('chunks side by side')", 'false'));
+    await expect(replay(codePath, 'first-ingest.json')).rejects.toThrow(/[Nn]ondeterminism|Determinism/);
+  }, 60_000);
+
   it('in transform: a table left out', async () => {
     const codePath = await mutant('transform.ts', (text) =>
       text.replace('of brief.tables)', 'of brief.tables.slice(1))'),

@@ -1,6 +1,6 @@
 // Promotions whose workers are killed by SIGKILL at every labelled point, once each: the first half of the way into staging, the second
 // into prod, and the step back there.
-import { mkdtempSync, readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { PromotionResult, RollbackResult } from '../../core/promotion/messages.ts';
@@ -51,7 +51,9 @@ export const killAtEveryPoint = async (world: World, name: string, version: numb
   };
   const ends = (await Promise.all([up, on()])).flat();
   for (const { stop } of mortals) await stop();
-  return { points: readdirSync(marks).sort(), deaths: mortals.reduce((sum, { deaths }) => sum + deaths(), 0), ends };
+  const points = readdirSync(marks).sort();
+  rmSync(marks, { recursive: true });
+  return { points, deaths: mortals.reduce((sum, { deaths }) => sum + deaths(), 0), ends };
 };
 
 /** A promotion by impatient people: what a dead worker held is given on after two seconds, and they are reminded each second. */

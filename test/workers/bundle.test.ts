@@ -1,5 +1,5 @@
 // The workflow bundle builds without a warning and stays light: every cached workflow carries it.
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it } from 'vitest';
@@ -11,6 +11,7 @@ it('builds once, below 2 MB', async () => {
   const cache = mkdtempSync(path.join(tmpdir(), 'perennial-bundle-'));
   const built = await workflowBundle(root, cache);
   const found = await workflowBundle(root, cache);
+  rmSync(cache, { recursive: true });
   expect(found).toEqual(built);
   expect(built.bytes).toBeLessThan(2_000_000);
 }, 60_000);

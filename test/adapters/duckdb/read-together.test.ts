@@ -1,5 +1,5 @@
 // Files that are read together come to what each comes to alone, to the row and the line; and what cannot be vouched for is not.
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -29,6 +29,7 @@ const bothWays = async (files: Record<string, string | Buffer>, source: Source =
   }
   const apart = await bench.paths(paths, { source, together: [] }, beside);
   const one = await bench.paths(paths, { source }, beside);
+  await rm(folder, { recursive: true });
   expect({ ...one, written: [] }).toEqual({ ...apart, written: [] });
   expect(apart.written).toEqual(['out-rows.parquet']);
   return one;
