@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Client } from '@temporalio/client';
+import { tsToMs } from '@temporalio/common/lib/time.js';
 import { findFiles, sha256OfFile } from '../activities/ingest/find-files.ts';
 import { startProduct } from '../test/support/product.ts';
 import { startTestStack } from '../test/support/stack.ts';
@@ -49,7 +50,7 @@ const secondsOf = async (client: Client, workflowId: string, names: ReadonlySet<
   const started = new Map<string, number>();
   let seconds = 0;
   for (const event of events ?? []) {
-    const at = Number(event.eventTime?.seconds ?? 0) + (event.eventTime?.nanos ?? 0) / 1e9;
+    const at = tsToMs(event.eventTime) / 1000;
     const scheduled = event.activityTaskScheduledEventAttributes?.activityType?.name;
     if (scheduled && names.has(scheduled)) wanted.add(String(event.eventId));
     const start = event.activityTaskStartedEventAttributes;

@@ -1,5 +1,4 @@
 // One environment hosted in this process: its workers on both queues, with its own places and account. For main.ts.
-
 import { Context } from '@temporalio/activity';
 import { Client, type Connection } from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';

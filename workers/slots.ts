@@ -62,7 +62,7 @@ export const slotsFor = (computing: number): Slots => {
       },
     }),
     rest: (context) => {
-      if (!atWork.has(context) || resting.has(context)) return;
+      if (!atWork.has(context)) return;
       resting.add(context);
       callNext();
     },

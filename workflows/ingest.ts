@@ -28,14 +28,18 @@ export async function ingest(input: IngestInput): Promise<IngestSummary> {
   const landed: Ingested[] = [];
   const waiting = Array.from({ length: found.chunks }, (_, chunk) => chunk).values();
   const part = partsOf(found.chunks);
+  const named = (chunk: number) => `chunk ${chunk + 1} of ${found.chunks}`;
   let done = 0;
+  const show = () => {
+    if (done < found.chunks) part(done, `${named(done)}, ${found.files} files`);
+  };
+  show();
   const lane = async () => {
     for (const chunk of waiting) {
-      const summary = `chunk ${chunk + 1} of ${found.chunks}`;
-      part(done, `${summary}, ${found.files} files`);
       const request = { manifest: found.manifest, chunk, knownAt };
-      landed[chunk] = await steps.ingestChunk.executeWithOptions({ summary }, [request]);
+      landed[chunk] = await steps.ingestChunk.executeWithOptions({ summary: named(chunk) }, [request]);
       done += 1;
+      show();
     }
   };
   // Runs that began earlier brought in one after the other.

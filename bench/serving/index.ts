@@ -140,10 +140,18 @@ const crowds = async (scene: Scene, seconds: number, asWhom: AsWhom): Promise<re
   return all;
 };
 
+interface Round {
+  readonly mlflow: Complete;
+  readonly ours: Complete;
+}
+
+const timesOf = ({ ours: mine, mlflow: theirs }: Round): number => mine.perSecond / theirs.perSecond;
+const latenessOf = ({ ours: mine, mlflow: theirs }: Round): number => mine.p99 / theirs.p99;
+
 interface Beside {
   readonly connections: number;
   /** One after the other in each round, since the machine is another one every minute. */
-  readonly rounds: readonly { readonly mlflow: Complete; readonly ours: Complete }[];
+  readonly rounds: readonly Round[];
   /** What is possible here at all. */
   readonly ceiling: Complete;
 }
@@ -161,17 +169,16 @@ const besideMlflow = async (scene: Scene, seconds: number, asWhom: AsWhom): Prom
       await complete(scene, { ...theirs, connections, seconds: WARM_SECONDS }, nobody);
       await complete(scene, { ...mine, connections, seconds: WARM_SECONDS }, asWhom);
       await complete(scene, { ...none, connections, seconds: WARM_SECONDS }, nobody);
-      const rounds: { mlflow: Complete; ours: Complete }[] = [];
+      const rounds: Round[] = [];
       for (let round = 0; round < PEER_ROUNDS; round += 1) {
-        const rivals = {
+        const fought = {
           mlflow: await complete(scene, { ...theirs, connections, seconds }, nobody),
           ours: await complete(scene, { ...mine, connections, seconds }, asWhom),
         };
-        const [times, p99] = [rivals.ours.perSecond / rivals.mlflow.perSecond, rivals.ours.p99 / rivals.mlflow.p99];
         console.error(
-          `  ${connections} connections: ${times.toFixed(1)} times MLflow's requests/s at ${p99.toFixed(3)} of its p99`,
+          `  ${connections} connections: ${timesOf(fought).toFixed(1)} times MLflow's requests/s at ${latenessOf(fought).toFixed(3)} of its p99`,
         );
-        rounds.push(rivals);
+        rounds.push(fought);
       }
       all.push({ connections, rounds, ceiling: await complete(scene, { ...none, connections, seconds }, nobody) });
     }
@@ -274,18 +281,17 @@ The same trees and the same rows to both, by as many connections, in turn, ${PEE
 ${all.map(besideTable).join('\n\n')}`;
 
 const besideTable = ({ connections, rounds, ceiling }: Beside): string => {
-  const rows = rounds.map(({ ours: mine, mlflow: theirs }) => [
-    mine.perSecond.toFixed(0),
-    theirs.perSecond.toFixed(0),
-    (mine.perSecond / theirs.perSecond).toFixed(1),
-    ms(mine.p99),
-    ms(theirs.p99),
-    (mine.p99 / theirs.p99).toFixed(3),
-    mine.wrong + theirs.wrong,
+  const rows = rounds.map((round) => [
+    round.ours.perSecond.toFixed(0),
+    round.mlflow.perSecond.toFixed(0),
+    timesOf(round).toFixed(1),
+    ms(round.ours.p99),
+    ms(round.mlflow.p99),
+    latenessOf(round).toFixed(3),
+    round.ours.wrong + round.mlflow.wrong,
   ]);
-  const middle = (of: (round: Beside['rounds'][number]) => number) => spread(rounds.map(of)).p50;
-  const times = middle(({ ours: mine, mlflow: theirs }) => mine.perSecond / theirs.perSecond);
-  const late = middle(({ ours: mine, mlflow: theirs }) => mine.p99 / theirs.p99);
+  const middle = (of: (round: Round) => number) => spread(rounds.map(of)).p50;
+  const [times, late] = [middle(timesOf), middle(latenessOf)];
   const head = ['Perennial, requests/s', 'MLflow', 'ratio', 'Perennial, p99, ms', 'MLflow', 'ratio', 'wrong'];
   return `${connections} connections: ${times.toFixed(1)} × its requests/s at ${late.toFixed(3)} × its p99, medians of the rounds' ratios.
 

@@ -1,6 +1,7 @@
 // One use case from files to a served prediction, on real parts; then again, and again with the world half switched off.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { tsToMs } from '@temporalio/common/lib/time.js';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MlflowClient } from '../../adapters/mlflow/client.ts';
@@ -76,8 +77,6 @@ describe('the first run', () => {
 
   it('computes the next table while one is being committed', async () => {
     const { events } = await product.client.workflow.getHandle('first/transform').fetchHistory();
-    const at = (time: (typeof events & object)[number]['eventTime']) =>
-      Number(time?.seconds) + (time?.nanos ?? 0) / 1e9;
     const started = new Map<string, number>();
     const steps: { from: number; to: number }[] = [];
     for (const {
@@ -85,8 +84,8 @@ describe('the first run', () => {
       activityTaskStartedEventAttributes: start,
       activityTaskCompletedEventAttributes: end,
     } of events ?? []) {
-      if (start) started.set(String(start.scheduledEventId), at(eventTime));
-      if (end) steps.push({ from: started.get(String(end.scheduledEventId)) ?? 0, to: at(eventTime) });
+      if (start) started.set(String(start.scheduledEventId), tsToMs(eventTime));
+      if (end) steps.push({ from: started.get(String(end.scheduledEventId)) ?? 0, to: tsToMs(eventTime) });
     }
     const beside = steps.map(({ from, to }) => steps.filter((other) => other.from > from && other.from < to).length);
     expect(beside.filter((count) => count > 0).length).toBeGreaterThan(steps.length / 3);
