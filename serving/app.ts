@@ -1,14 +1,16 @@
 // The HTTP API over what was promoted: predictions, health, models, pages. It starts no work and needs neither Temporal nor MLflow.
+import http from 'node:http';
+import https from 'node:https';
 import swagger from '@fastify/swagger';
 import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify';
 import { securitySchemes } from './access/gate.ts';
 import { type Access, controlAccess } from './access/index.ts';
 import { noteReads, type ReadLog } from './access/reads.ts';
 import type { FeatureStore } from './feature-store.ts';
-import { watchInFlight } from './in-flight.ts';
+import { dropBodies, InFlight } from './in-flight.ts';
 import type { ModelKeeper } from './keeper.ts';
 import type { ApiMetrics } from './metrics.ts';
-import { type Overload, shedOverload } from './overload.ts';
+import { type Handle, noteExempt, type Overload, shedOverload } from './overload.ts';
 import type { OnlineStore, ReportSource } from './ports.ts';
 import { problem, problemOf, sendProblem } from './problem.ts';
 import { apiKeyRoutes, type KeyDesk } from './routes/api-keys.ts';
@@ -78,21 +80,28 @@ export interface AppDeps {
 }
 
 const BODY_BYTES = 64 * 1024;
+/** For a request to arrive whole. */
 const REQUEST_MS = 15_000;
+/** For the next request of a connection: longer than the minute of most load balancers, so that they close it, not we. */
+const KEEP_ALIVE_MS = 72_000;
 const ANSWER_MS = 30_000;
 
 /** The app, ready to listen or to be injected into. */
 export const buildApp = async (deps: AppDeps): Promise<FastifyInstance> => {
+  const inFlight = new InFlight();
+  const exempt = new Set<string>();
   const app = Fastify({
+    // What is too much is judged before Fastify has spent anything on it.
+    serverFactory: (handle) => {
+      const handled = { begun: inFlight.count, exempt };
+      return serverOf(deps.overload ? shedOverload(handle, handled, deps.overload) : handle, deps.tls);
+    },
     logger: deps.logger ?? false,
     // A line for each request would cost more than the prediction.
     logController: new LogController({ disableRequestLogging: true }),
     // And so would a logger for each request; where one is told of, its id is told as well.
     childLoggerFactory: (logger) => logger,
     bodyLimit: BODY_BYTES,
-    // For a request to arrive whole.
-    requestTimeout: REQUEST_MS,
-    ...(deps.tls && { https: deps.tls }),
     routerOptions: { maxParamLength: 600 },
     // Lists of types are how `jsonSchema` says unions.
     ajv: {
@@ -127,11 +136,12 @@ export const buildApp = async (deps: AppDeps): Promise<FastifyInstance> => {
     ),
   );
   if (deps.traced) traceRequests(app, deps.environment);
-  const inFlight = watchInFlight(app, deps.answerMs ?? ANSWER_MS);
-  if (deps.overload) shedOverload(app, inFlight, deps.overload);
+  inFlight.watch(app, deps.answerMs ?? ANSWER_MS);
+  noteExempt(app, exempt);
   if (deps.metrics) countRequests(app, deps.metrics, servedBy(deps));
   answerTogether(app);
   if (deps.reads) noteReads(app, { log: deps.reads, now: deps.now, standardModel: deps.defaultModel });
+  dropBodies(app);
   await app.register(swagger, { openapi: DESCRIPTION });
   app.addHook('onRoute', describeBody);
   await controlAccess(app, deps.access);
@@ -153,6 +163,13 @@ export const buildApp = async (deps: AppDeps): Promise<FastifyInstance> => {
     routes.get('/openapi.json', { config: { policy: 'openapi' }, schema: { hide: true } }, () => app.swagger());
   });
   return app;
+};
+
+const serverOf = (handle: Handle, tls: AppDeps['tls']): http.Server => {
+  const server = tls ? https.createServer(tls, handle) : http.createServer(handle);
+  server.requestTimeout = REQUEST_MS;
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  return server;
 };
 
 const servedBy = ({ keeper, defaultModel }: AppDeps) => ({

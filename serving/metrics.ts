@@ -84,7 +84,7 @@ const countAnswers = (registry: Registry, environment: string) => {
   const all = new Map<string, Answers>();
   new Counter({
     name: 'perennial_http_requests_total',
-    help: 'Requests that were answered',
+    help: 'Requests that were answered; without those of perennial_shed_requests_total',
     labelNames: ['method', 'route', 'status', 'model'],
     registers: [registry],
     collect() {

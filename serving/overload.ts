@@ -1,14 +1,17 @@
 // When there is too much to do, some requests are refused at once instead of all being answered late: 503 with Retry-After. The others
 // stand in line, and begin a slice of time at a turn, so that no turn of the event loop is so long that a refusal comes late as well.
+// It stands before Fastify: who waits or is refused has cost no more than its head.
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { ApiPolicy } from '../core/api-policy.ts';
-import type { InFlight } from './in-flight.ts';
 import { problem } from './problem.ts';
 
 export interface Limits {
   /** Requests in line or being answered. */
   readonly inFlight: number;
+  /** What the requests in line may weigh, in bytes: a thousand small ones are soon done, a thousand large ones stand there until the collector has copied them twice. */
+  readonly lineBytes: number;
   /** Milliseconds that the next in line may have waited: whoever comes now would wait no less. */
   readonly waitMs: number;
   /** Milliseconds that the event loop may keep its callers waiting. */
@@ -18,7 +21,13 @@ export interface Limits {
 }
 
 /** Far above what a healthy server needs for a thousand connections, far below what would exhaust its memory. */
-export const usualLimits: Limits = { inFlight: 1_600, waitMs: 750, delayMs: 500, sliceMs: 3 };
+export const usualLimits: Limits = {
+  inFlight: 2_400,
+  lineBytes: 6 * 1024 * 1024,
+  waitMs: 750,
+  delayMs: 500,
+  sliceMs: 3,
+};
 
 export interface Overload {
   readonly limits?: Limits;
@@ -31,58 +40,130 @@ export interface Overload {
   readonly nextTurn?: (work: () => void) => void;
 }
 
-const reasons = ['in flight', 'waiting', 'event loop'] as const;
+const reasons = ['in flight', 'line', 'waiting', 'event loop'] as const;
 export type Reason = (typeof reasons)[number];
+
+export type Handle = (request: IncomingMessage, answer: ServerResponse) => void;
+
+export interface Handled {
+  /** How many requests have begun and are not answered yet. */
+  readonly begun: () => number;
+  /** Addresses that are never refused. */
+  readonly exempt: ReadonlySet<string>;
+}
+
+/** Handles whatever is not too much, in its turn, and refuses the rest. */
+export const shedOverload = (
+  handle: Handle,
+  { begun, exempt }: Handled,
+  {
+    limits = usualLimits,
+    delayMs,
+    onShed,
+    clock = performance.now.bind(performance),
+    nextTurn = setImmediate,
+  }: Overload,
+): Handle => {
+  const line = new Line(handle, { sliceMs: limits.sliceMs, clock, nextTurn });
+  const overloaded = (): Reason | undefined => {
+    if (begun() + line.length >= limits.inFlight) return 'in flight';
+    if (line.bytes > limits.lineBytes) return 'line';
+    if (line.waitedMs() > limits.waitMs) return 'waiting';
+    return delayMs() > limits.delayMs ? 'event loop' : undefined;
+  };
+  return (request, answer) => {
+    if (exempt.has(pathOf(request))) return handle(request, answer);
+    const reason = overloaded();
+    if (reason === undefined) return line.join(request, answer);
+    onShed?.(reason);
+    refuse(answer, reason);
+  };
+};
 
 /** Those who look after the server must get through when nobody else does. */
 const EXEMPT: ReadonlySet<ApiPolicy | undefined> = new Set(['health', 'metrics']);
 
-/** Refuses what comes beyond the limits. Register it before anything that costs, and after what counts the requests. */
-export const shedOverload = (app: FastifyInstance, { count }: InFlight, given: Overload): void => {
-  const { limits = usualLimits, delayMs, onShed, clock = performance.now.bind(performance) } = given;
-  const line = new Line(limits.sliceMs, clock, given.nextTurn ?? setImmediate);
-  const overloaded = (): Reason | undefined => {
-    // The one who asks is counted already.
-    if (count() > limits.inFlight) return 'in flight';
-    if (line.waitedMs() > limits.waitMs) return 'waiting';
-    return delayMs() > limits.delayMs ? 'event loop' : undefined;
-  };
-  app.addHook('onRequest', (request, reply, done) => {
-    if (EXEMPT.has(request.routeOptions.config.policy)) return done();
-    const reason = overloaded();
-    if (reason === undefined) return line.join(reply, done);
-    onShed?.(reason);
-    refuse(reply, reason);
+/** Gathers the addresses of those routes. Register it before them. */
+export const noteExempt = (app: FastifyInstance, exempt: Set<string>): void => {
+  app.addHook('onRoute', ({ url, config }) => {
+    if (EXEMPT.has(config?.policy)) exempt.add(url);
   });
 };
 
-/** Requests that have not begun, the first come first. */
+const pathOf = ({ url = '' }: IncomingMessage): string => {
+  const end = url.indexOf('?');
+  return end < 0 ? url : url.slice(0, end);
+};
+
+const WAITED = Symbol('milliseconds in line');
+
+interface Waiter extends IncomingMessage {
+  [WAITED]?: number;
+}
+
+/** Milliseconds that a request stood in line before it began. */
+export const waitedMs = (request: Waiter): number => request[WAITED] ?? 0;
+
+interface Waiting {
+  readonly request: Waiter;
+  readonly answer: ServerResponse;
+  readonly since: number;
+  readonly bytes: number;
+  /** Who came after. */
+  behind: Waiting | undefined;
+}
+
+/** Of a request without its body, as node holds it. */
+const HEAD_BYTES = 2_600;
+/** node reads no more of a body before somebody wants it. */
+const READ_AHEAD_BYTES = 64 * 1024;
+
+const weightOf = ({ headers }: IncomingMessage): number => {
+  const announced = Number(headers['content-length'] ?? 0);
+  const body = headers['transfer-encoding'] === undefined ? announced : READ_AHEAD_BYTES;
+  return HEAD_BYTES + Math.min(body, READ_AHEAD_BYTES);
+};
+
+interface LineOptions extends Pick<Limits, 'sliceMs'>, Required<Pick<Overload, 'clock' | 'nextTurn'>> {}
+
+/** Requests that have not begun, the first come first. It holds nobody who has left it, however long it never empties. */
 class Line {
+  private readonly handle: Handle;
   private readonly sliceMs: number;
   private readonly clock: () => number;
   private readonly nextTurn: (work: () => void) => void;
-  private waiting: { readonly reply: FastifyReply; readonly begin: () => void; readonly since: number }[] = [];
-  private next = 0;
+  private first: Waiting | undefined;
+  private last: Waiting | undefined;
   /** When the first request of this turn began. */
   private turnBegan: number | undefined;
+  length = 0;
+  bytes = 0;
 
-  constructor(sliceMs: number, clock: () => number, nextTurn: (work: () => void) => void) {
+  constructor(handle: Handle, { sliceMs, clock, nextTurn }: LineOptions) {
+    this.handle = handle;
     this.sliceMs = sliceMs;
     this.clock = clock;
     this.nextTurn = nextTurn;
   }
 
   /** Begins now, if nobody waits and this turn has time. */
-  join(reply: FastifyReply, begin: () => void): void {
+  join(request: Waiter, answer: ServerResponse): void {
     const free = this.hasTime();
-    if (free && this.waiting.length === 0) begin();
-    else this.waiting.push({ reply, begin, since: this.clock() });
+    if (free && !this.first) {
+      this.handle(request, answer);
+      return;
+    }
+    const waiting: Waiting = { request, answer, since: this.clock(), bytes: weightOf(request), behind: undefined };
+    if (this.last) this.last.behind = waiting;
+    else this.first = waiting;
+    this.last = waiting;
+    this.length += 1;
+    this.bytes += waiting.bytes;
   }
 
   /** How long the next has waited; 0 where nobody waits. */
   waitedMs(): number {
-    const first = this.waiting[this.next];
-    return first ? this.clock() - first.since : 0;
+    return this.first ? this.clock() - this.first.since : 0;
   }
 
   private hasTime(): boolean {
@@ -98,16 +179,17 @@ class Line {
   }
 
   private readonly advance = (): void => {
-    const first = this.waiting[this.next];
-    if (!first) {
-      this.waiting = [];
-      this.next = 0;
-      return;
-    }
-    if (!this.hasTime()) return;
-    this.next += 1;
+    if (!this.first || !this.hasTime()) return;
+    const { request, answer, since, bytes, behind } = this.first;
+    // The collector need not follow the line from somebody who left it long ago.
+    this.first.behind = undefined;
+    this.first = behind;
+    if (!behind) this.last = undefined;
+    this.length -= 1;
+    this.bytes -= bytes;
+    request[WAITED] = this.clock() - since;
     // Whoever went away meanwhile is answered by nobody.
-    if (!first.reply.raw.destroyed) first.begin();
+    if (!answer.destroyed) this.handle(request, answer);
     // After what the request does at once, which counts to the slice.
     process.nextTick(this.advance);
   };
@@ -122,11 +204,10 @@ const REFUSALS = new Map(
 );
 
 /** Written without any further step: those who are refused must not cost what the others are in need of. */
-const refuse = (reply: FastifyReply, reason: Reason): void => {
+const refuse = (answer: ServerResponse, reason: Reason): void => {
   const body = REFUSALS.get(reason) ?? Buffer.alloc(0);
   const head = { 'content-type': 'application/problem+json', 'content-length': body.length, 'retry-after': '1' };
-  reply.hijack();
-  reply.raw.writeHead(503, head).end(body);
+  answer.writeHead(503, head).end(body);
 };
 
 const SAMPLE_MS = 250;

@@ -15,7 +15,7 @@ export const tally = (): Tally => ({ right: 0, refused: 0, wrong: 0 });
 /** What is asked, and whether an answer with 200 is right. */
 export interface Question {
   readonly path: string;
-  readonly body: string;
+  readonly body: string | Buffer;
   readonly right: (body: string) => boolean;
 }
 

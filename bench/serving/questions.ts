@@ -22,7 +22,7 @@ export const ofMany = (scene: Scene, rows: number): readonly Question[] =>
     const golden = entities.map(scene.golden);
     return {
       path: ours.path,
-      body: tensorsOf(scene.features, entities.map(scene.row)),
+      body: Buffer.from(tensorsOf(scene.features, entities.map(scene.row))),
       right: (body) => areSaid(body, golden),
     };
   });

@@ -1,6 +1,7 @@
 // GET /metrics for Prometheus, and the hooks that count every request on its way.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ApiMetrics } from '../metrics.ts';
+import { waitedMs } from '../overload.ts';
 
 export const metricsRoute = (app: FastifyInstance, metrics: ApiMetrics): void => {
   const text = { description: 'Metrics', content: { 'text/plain': { schema: { type: 'string' } } } };
@@ -44,7 +45,7 @@ export const countRequests = (
       route: request.routeOptions.url ?? 'none',
       status: reply.statusCode,
       model: modelOf(request, known),
-      seconds: reply.elapsedTime / 1_000,
+      seconds: (waitedMs(request.raw) + reply.elapsedTime) / 1_000,
     });
     done();
   });

@@ -1,62 +1,12 @@
 // Too much to do: what comes beyond the limits is refused at once, with the time to come back; whoever looks after the server gets through.
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { type Overload, usualLimits } from '../../serving/overload.ts';
+import { type AnsweredRequest, apiMetrics } from '../../serving/metrics.ts';
+import { type Limits, type Overload, shedOverload, usualLimits, waitedMs } from '../../serving/overload.ts';
 import { fakeApp, known } from './fakes.ts';
-
-const crowded = async (inFlight: number, delayMs = () => 0, more: Partial<Overload> = {}) => {
-  const held: (() => void)[] = [];
-  const shed: string[] = [];
-  const online = {
-    read: () =>
-      new Promise<Map<string, typeof known>>((resolve) => {
-        held.push(() => resolve(new Map([['123', known]])));
-      }),
-    reachable: async () => true,
-  };
-  const limits = { ...usualLimits, inFlight, delayMs: 100 };
-  const overload = { limits, delayMs, onShed: (reason: string) => shed.push(reason), ...more };
-  const { app } = await fakeApp({ online, overload });
-  const ask = () => app.inject('/predict/propensity/123');
-  return { app, ask, held, shed };
-};
-
-describe('overload', () => {
-  it('refuses the third of two at once, and takes the next when one is done', async () => {
-    const { ask, held, shed } = await crowded(2);
-    const two = [ask(), ask()];
-    await expect.poll(() => held.length).toBe(2);
-    const third = await ask();
-    expect([third.statusCode, third.headers['retry-after'], third.json()]).toEqual([
-      503,
-      '1',
-      expect.objectContaining({ status: 503, field: 'load', value: 'in flight' }),
-    ]);
-    expect(shed).toEqual(['in flight']);
-    for (const release of held.splice(0)) release();
-    expect((await Promise.all(two)).map(({ statusCode }) => statusCode)).toEqual([200, 200]);
-    const next = ask();
-    await expect.poll(() => held.length).toBe(1);
-    held[0]?.();
-    expect((await next).statusCode).toBe(200);
-  });
-
-  it('refuses while the event loop lags, and no longer', async () => {
-    let delay = 101;
-    const { ask, held } = await crowded(10, () => delay);
-    expect((await ask()).json()).toMatchObject({ status: 503, value: 'event loop' });
-    delay = 99;
-    const next = ask();
-    await expect.poll(() => held.length).toBe(1);
-    held[0]?.();
-    expect((await next).statusCode).toBe(200);
-  });
-
-  it('keeps /health open', async () => {
-    const { app } = await crowded(0);
-    expect((await app.inject('/health')).statusCode).toBe(200);
-    expect((await app.inject('/predict/propensity/123')).statusCode).toBe(503);
-  });
-});
 
 /** Time and turns of the event loop as the test has them. */
 const byHand = () => {
@@ -70,110 +20,234 @@ const byHand = () => {
     nextTurn: (work: () => void) => {
       turns.push(work);
     },
-    turn: () => {
+    turn: async () => {
       const due = turns;
       turns = [];
       for (const work of due) work();
+      // Each begins in a tick of its own.
+      await new Promise((resolve) => setImmediate(resolve));
     },
   };
 };
 
+/** A gate before a handler that is told of, and does nothing but what `works` says. */
+const gated = ({ works, ...given }: Partial<Overload> & { works?: (url: string) => void } = {}) => {
+  const time = byHand();
+  const [began, shed]: [string[], string[]] = [[], []];
+  let open = 0;
+  const handle = ({ url = '' }: IncomingMessage) => {
+    open += 1;
+    began.push(url);
+    works?.(url);
+  };
+  const overload = { delayMs: () => 0, onShed: (reason: string) => shed.push(reason), ...time, ...given };
+  const gate = shedOverload(handle, { begun: () => open, exempt: new Set(['/health']) }, overload);
+  const come = (url: string, headers: IncomingMessage['headers'] = {}) => {
+    const request = Object.assign(new IncomingMessage(new Socket()), { url, method: 'GET', headers });
+    const answer = new ServerResponse(request);
+    gate(request, answer);
+    return { request, answer };
+  };
+  const done = (count: number) => {
+    open -= count;
+  };
+  return { ...time, come, done, began, shed };
+};
+
+const limited = (more: Partial<Limits>): Limits => ({ ...usualLimits, sliceMs: 10, ...more });
+
+describe('overload', () => {
+  it('refuses the third of two, and takes the next when one is done', () => {
+    const { come, done, began, shed } = gated({ limits: limited({ inFlight: 2 }) });
+    const [, , { answer }] = [come('/1'), come('/2'), come('/3')];
+    expect([answer.statusCode, answer.writableEnded]).toEqual([503, true]);
+    expect(shed).toEqual(['in flight']);
+    done(1);
+    come('/4');
+    expect(began).toEqual(['/1', '/2', '/4']);
+  });
+
+  it('refuses while the event loop lags, and no longer', () => {
+    let delay = usualLimits.delayMs + 1;
+    const { come, began, shed } = gated({ delayMs: () => delay });
+    come('/1');
+    expect([began, shed]).toEqual([[], ['event loop']]);
+    delay = usualLimits.delayMs;
+    come('/2');
+    expect(began).toEqual(['/2']);
+  });
+
+  it('lets through whoever looks after the server, with a query too, and nobody who only looks like it', () => {
+    const { come, began } = gated({ limits: limited({ inFlight: 0 }) });
+    for (const url of ['/health', '/health?full=true', '/healthy', '/predict?/health']) come(url);
+    expect(began).toEqual(['/health', '/health?full=true']);
+  });
+});
+
 describe('a line', () => {
-  const limits = { inFlight: 100, waitMs: 750, delayMs: 100, sliceMs: 10 };
-
-  /** One request has used up the slice of its turn, and stands at the store. */
-  const busy = async () => {
-    const time = byHand();
-    const { clock, nextTurn } = time;
-    const made = await crowded(100, () => 0, { limits, clock, nextTurn });
-    const all = [made.ask()];
-    await expect.poll(() => made.held.length).toBe(1);
-    time.pass(10);
-    const come = async (count: number) => {
-      all.push(...Array.from({ length: count }, made.ask));
-      await settled();
-    };
-    return { ...made, ...time, all, come };
-  };
-  /** Whatever could have reached the store by now has. */
-  const settled = async () => {
-    for (let i = 0; i < 20; i += 1) await new Promise((resolve) => setImmediate(resolve));
-  };
-
   it('keeps whoever comes when the turn has no time left until the next, and loses nobody', async () => {
-    const { all, held, come, turn } = await busy();
-    await come(3);
-    expect(held.length).toBe(1);
-    turn();
-    await settled();
-    expect(held.length).toBe(4);
-    for (const release of held) release();
-    expect((await Promise.all(all)).map(({ statusCode }) => statusCode)).toEqual([200, 200, 200, 200]);
+    const { come, pass, turn, began } = gated({ limits: limited({}) });
+    come('/1');
+    pass(10);
+    for (const url of ['/2', '/3', '/4']) come(url);
+    expect(began).toEqual(['/1']);
+    await turn();
+    expect(began).toEqual(['/1', '/2', '/3', '/4']);
   });
 
   it('lets nobody overtake, not even who comes while there is time again', async () => {
-    const time = byHand();
-    const began: string[] = [];
-    const all: Promise<unknown>[] = [];
-    const come = (entity: string) => all.push(app.inject(`/predict/propensity/${entity}`).then((reply) => reply));
-    const online = {
-      read: async (_view: string, [entity = '']: readonly string[]) => {
-        began.push(entity);
-        if (entity === 'first') time.pass(10);
-        if (entity === 'second') come('last');
-        return new Map([[entity, known]]);
+    const gate = gated({
+      limits: limited({}),
+      works: (url) => {
+        if (url === '/1' || url === '/3') gate.pass(10);
+        if (url === '/2') gate.come('/last');
       },
-      reachable: async () => true,
-    };
-    const { app } = await fakeApp({ online, overload: { limits, delayMs: () => 0, ...time } });
-    await app.ready();
-    for (const entity of ['first', 'second', 'third']) {
-      come(entity);
-      await settled();
-    }
-    time.turn();
-    await settled();
-    time.turn();
-    await Promise.all(all);
-    expect(began).toEqual(['first', 'second', 'third', 'last']);
+    });
+    const { come, turn, began } = gate;
+    for (const url of ['/1', '/2', '/3']) come(url);
+    await turn();
+    expect(began).toEqual(['/1', '/2', '/3']);
+    await turn();
+    expect(began).toEqual(['/1', '/2', '/3', '/last']);
   });
 
   it('is refused to others once the next in it has waited too long, and open again when he begins', async () => {
-    const { ask, all, held, shed, come, pass, turn } = await busy();
-    await come(1);
+    const { come, pass, turn, began, shed } = gated({ limits: limited({ waitMs: 750 }) });
+    come('/1');
+    pass(10);
+    const { request } = come('/2');
     pass(750);
-    await come(1);
+    come('/3');
     expect(shed).toEqual([]);
     pass(1);
-    expect((await ask()).json()).toMatchObject({ status: 503, field: 'load', value: 'waiting' });
+    come('/4');
     expect(shed).toEqual(['waiting']);
-    turn();
-    await come(1);
-    expect(shed).toEqual(['waiting']);
-    for (let i = 0; i < 3; i += 1) {
-      turn();
-      await settled();
-    }
-    for (const release of held) release();
-    expect((await Promise.all(all)).map(({ statusCode }) => statusCode)).toEqual([200, 200, 200, 200]);
+    await turn();
+    expect(waitedMs(request)).toBe(751);
+    come('/5');
+    expect([began, shed]).toEqual([['/1', '/2', '/3', '/5'], ['waiting']]);
   });
 
-  it('refuses over a connection that stays open and can be used again', async () => {
-    let delay = 101;
-    const { app } = await fakeApp({ overload: { delayMs: () => delay, limits } });
+  it('has room for many small requests and few large ones, whose length was announced or not', async () => {
+    const large = { 'content-length': '50000' };
+    const chunked = { 'transfer-encoding': 'chunked' };
+    const { come, pass, turn, began, shed } = gated({ limits: limited({ lineBytes: 100_000 }) });
+    come('/1');
+    pass(10);
+    for (let at = 0; at < 30; at += 1) come('/small');
+    come('/large', large);
+    expect(shed).toEqual([]);
+    come('/more');
+    expect(shed).toEqual(['line']);
+    await turn();
+    expect(began).toHaveLength(32);
+    pass(10);
+    come('/large', chunked);
+    come('/large', chunked);
+    expect(shed).toEqual(['line']);
+    come('/more');
+    expect(shed).toEqual(['line', 'line']);
+  });
+
+  it('does not begin for whoever went away meanwhile', async () => {
+    const { come, pass, turn, began } = gated({ limits: limited({}) });
+    come('/1');
+    pass(10);
+    come('/2').answer.destroy();
+    come('/3');
+    await turn();
+    expect(began).toEqual(['/1', '/3']);
+  });
+
+  it('holds nobody who has left it, though it never empties', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect: () => void = runInNewContext('gc');
+    const gate = gated({ limits: limited({}), works: () => gate.pass(10) });
+    const seen: WeakRef<IncomingMessage>[] = [];
+    gate.come('/1');
+    for (let at = 0; at < 4; at += 1) seen.push(new WeakRef(gate.come('/2').request));
+    const isHeld = () => {
+      collect();
+      return seen.map((request) => request.deref() !== undefined);
+    };
+    await gate.turn();
+    await gate.turn();
+    expect(gate.began).toHaveLength(3);
+    await expect.poll(isHeld).toEqual([false, false, true, true]);
+  });
+});
+
+describe('the API that has too much to do', () => {
+  const headers = { 'content-type': 'application/json' };
+  const body = JSON.stringify({ user_id: '123' });
+
+  it('refuses over a connection that stays open and can be used again, and tells how it is all the while', async () => {
+    let delay = usualLimits.delayMs + 1;
+    const { app } = await fakeApp({ overload: { delayMs: () => delay } });
     const url = await app.listen({ port: 0 });
-    const body = JSON.stringify({ user_id: '123' });
-    const post = () =>
-      fetch(`${url}/predict`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+    const post = () => fetch(`${url}/predict`, { method: 'POST', headers, body });
     const refused = await post();
     expect([refused.status, refused.headers.get('connection'), refused.headers.get('content-type')]).toEqual([
       503,
       'keep-alive',
       'application/problem+json',
     ]);
-    expect(await refused.json()).toMatchObject({ status: 503, value: 'event loop' });
+    expect(refused.headers.get('retry-after')).toBe('1');
+    expect(await refused.json()).toMatchObject({ status: 503, field: 'load', value: 'event loop' });
+    for (const path of ['/health', '/v2/health/live']) expect((await fetch(`${url}${path}`)).status).toBe(200);
     delay = 0;
     expect((await post()).status).toBe(200);
+    await app.close();
+  });
+
+  it('refuses the second while the first is being answered, and takes it afterwards', async () => {
+    const held: (() => void)[] = [];
+    const online = {
+      read: () =>
+        new Promise<Map<string, typeof known>>((resolve) => {
+          held.push(() => resolve(new Map([['123', known]])));
+        }),
+      reachable: async () => true,
+    };
+    const { app } = await fakeApp({ online, overload: { delayMs: () => 0, limits: limited({ inFlight: 1 }) } });
+    const url = await app.listen({ port: 0 });
+    const post = () => fetch(`${url}/predict`, { method: 'POST', headers, body });
+    const first = post();
+    await expect.poll(() => held.length).toBe(1);
+    expect((await post()).status).toBe(503);
+    held[0]?.();
+    expect((await first).status).toBe(200);
+    const next = post();
+    await expect.poll(() => held.length).toBe(2);
+    held[1]?.();
+    expect((await next).status).toBe(200);
+    await app.close();
+  });
+});
+
+describe('the measured time of an answer', () => {
+  it('has the time in line in it', async () => {
+    const time = byHand();
+    const took: number[] = [];
+    const metrics = apiMetrics({
+      environment: 'dev',
+      models: () => [],
+      pool: () => ({ total: 0, idle: 0, waiting: 0 }),
+    });
+    const watched = { ...metrics, answered: ({ seconds }: AnsweredRequest) => took.push(seconds) };
+    const { app } = await fakeApp({ metrics: watched, overload: { delayMs: () => 0, ...time } });
+    const url = await app.listen({ port: 0 });
+    const ask = () => fetch(`${url}/predict/propensity/123`);
+    expect((await ask()).status).toBe(200);
+    time.pass(usualLimits.sliceMs);
+    const waits = ask();
+    await new Promise((resolve) => app.server.once('request', resolve));
+    time.pass(700);
+    await time.turn();
+    expect((await waits).status).toBe(200);
+    await expect.poll(() => took.length).toBe(2);
+    expect(took[0]).toBeLessThan(0.7);
+    expect(took[1]).toBeGreaterThan(0.7);
     await app.close();
   });
 });
