@@ -7,7 +7,7 @@ import { securitySchemes } from './access/gate.ts';
 import { type Access, controlAccess } from './access/index.ts';
 import { noteReads, type ReadLog } from './access/reads.ts';
 import type { FeatureStore } from './feature-store.ts';
-import { dropBodies, InFlight } from './in-flight.ts';
+import { InFlight } from './in-flight.ts';
 import type { ModelKeeper } from './keeper.ts';
 import type { ApiMetrics } from './metrics.ts';
 import { type Handle, noteExempt, type Overload, shedOverload } from './overload.ts';
@@ -141,7 +141,6 @@ export const buildApp = async (deps: AppDeps): Promise<FastifyInstance> => {
   if (deps.metrics) countRequests(app, deps.metrics, servedBy(deps));
   answerTogether(app);
   if (deps.reads) noteReads(app, { log: deps.reads, now: deps.now, standardModel: deps.defaultModel });
-  dropBodies(app);
   await app.register(swagger, { openapi: DESCRIPTION });
   app.addHook('onRoute', describeBody);
   await controlAccess(app, deps.access);

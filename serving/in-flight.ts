@@ -1,6 +1,6 @@
 // The requests that have begun and are not answered yet, the eldest first: how many they are, and an end to those that take too long.
-import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { Node, Yallist } from 'yallist';
 import { problem, sendProblem } from './problem.ts';
 
 interface Open {
@@ -13,9 +13,10 @@ const LOOKS = 10;
 
 /** Counts requests from their beginning to the end of their answer. */
 export class InFlight {
-  private readonly open = new Map<ServerResponse, Open>();
+  /** No Map: it goes on as a chain of tables of which each knows the next, so that one old table keeps whoever came since. */
+  private readonly open = new Yallist<Open>();
 
-  readonly count = (): number => this.open.size;
+  readonly count = (): number => this.open.length;
 
   /**
    * Counts those of `app`, and answers 503 for what is not done after `answerMs`, give or take a tenth. One timer looks after all of them:
@@ -23,21 +24,20 @@ export class InFlight {
    */
   watch(app: FastifyInstance, answerMs: number): void {
     const { open } = this;
-    // Whether it was answered or its caller went away.
-    function leave(this: ServerResponse): void {
-      open.delete(this);
-    }
     app.addHook('onRequest', (_request, reply, done) => {
-      open.set(reply.raw, { reply, since: performance.now() });
-      reply.raw.on('close', leave);
+      const place = new Node<Open>({ reply, since: performance.now() });
+      open.pushNode(place);
+      // Whether it was answered or its caller went away.
+      reply.raw.on('close', () => {
+        if (place.list) open.removeNode(place);
+      });
       done();
     });
     const timer = setInterval(() => {
       const due = performance.now() - answerMs;
-      for (const [raw, { reply, since }] of open) {
-        if (since > due) break;
-        open.delete(raw);
-        giveUp(reply);
+      for (let eldest = open.head; eldest && eldest.value.since <= due; eldest = open.head) {
+        open.removeNode(eldest);
+        giveUp(eldest.value.reply);
       }
     }, answerMs / LOOKS).unref();
     app.addHook('onClose', (_app, done) => {
@@ -46,17 +46,6 @@ export class InFlight {
     });
   }
 }
-
-/**
- * Lets go of bodies that were answered. Whoever stood in line long is old to the collector, and an old request keeps all that it points to,
- * answered or not, until the old are collected. Register it after all that look at answers.
- */
-export const dropBodies = (app: FastifyInstance): void => {
-  app.addHook('onResponse', (request, _reply, done) => {
-    request.body = undefined;
-    done();
-  });
-};
 
 /** What was begun cannot be taken back, only broken off. */
 const giveUp = (reply: FastifyReply): void => {

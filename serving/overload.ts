@@ -4,6 +4,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import type { FastifyInstance } from 'fastify';
+import { Yallist } from 'yallist';
 import type { ApiPolicy } from '../core/api-policy.ts';
 import { problem } from './problem.ts';
 
@@ -109,8 +110,6 @@ interface Waiting {
   readonly answer: ServerResponse;
   readonly since: number;
   readonly bytes: number;
-  /** Who came after. */
-  behind: Waiting | undefined;
 }
 
 /** Of a request without its body, as node holds it. */
@@ -132,11 +131,9 @@ class Line {
   private readonly sliceMs: number;
   private readonly clock: () => number;
   private readonly nextTurn: (work: () => void) => void;
-  private first: Waiting | undefined;
-  private last: Waiting | undefined;
+  private readonly waiting = new Yallist<Waiting>();
   /** When the first request of this turn began. */
   private turnBegan: number | undefined;
-  length = 0;
   bytes = 0;
 
   constructor(handle: Handle, { sliceMs, clock, nextTurn }: LineOptions) {
@@ -149,21 +146,23 @@ class Line {
   /** Begins now, if nobody waits and this turn has time. */
   join(request: Waiter, answer: ServerResponse): void {
     const free = this.hasTime();
-    if (free && !this.first) {
+    if (free && this.length === 0) {
       this.handle(request, answer);
       return;
     }
-    const waiting: Waiting = { request, answer, since: this.clock(), bytes: weightOf(request), behind: undefined };
-    if (this.last) this.last.behind = waiting;
-    else this.first = waiting;
-    this.last = waiting;
-    this.length += 1;
-    this.bytes += waiting.bytes;
+    const bytes = weightOf(request);
+    this.waiting.push({ request, answer, since: this.clock(), bytes });
+    this.bytes += bytes;
+  }
+
+  get length(): number {
+    return this.waiting.length;
   }
 
   /** How long the next has waited; 0 where nobody waits. */
   waitedMs(): number {
-    return this.first ? this.clock() - this.first.since : 0;
+    const { head } = this.waiting;
+    return head ? this.clock() - head.value.since : 0;
   }
 
   private hasTime(): boolean {
@@ -179,13 +178,11 @@ class Line {
   }
 
   private readonly advance = (): void => {
-    if (!this.first || !this.hasTime()) return;
-    const { request, answer, since, bytes, behind } = this.first;
-    // The collector need not follow the line from somebody who left it long ago.
-    this.first.behind = undefined;
-    this.first = behind;
-    if (!behind) this.last = undefined;
-    this.length -= 1;
+    const { head } = this.waiting;
+    if (!head || !this.hasTime()) return;
+    // Not shift(), which leaves who went old a hold on all who came after.
+    this.waiting.removeNode(head);
+    const { request, answer, since, bytes } = head.value;
     this.bytes -= bytes;
     request[WAITED] = this.clock() - since;
     // Whoever went away meanwhile is answered by nobody.

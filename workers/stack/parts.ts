@@ -182,7 +182,7 @@ const nodeLaunch = (environment: Environment, served: readonly Environment[], en
 
 const namesOf = (served: readonly Environment[]): string => served.map(({ name }) => name).join();
 
-/** What a request leaves behind dies before it is moved: with node's 16 MiB for the young the API answers a third fewer requests. */
+/** What a request leaves behind is collected a few times a second rather than twenty. */
 const YOUNG_MIB = 64;
 
 /** Threads that help the one that answers to collect: of node's four, those that find no idle core make everybody else wait. */
