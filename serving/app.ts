@@ -96,6 +96,8 @@ export const buildApp = async (deps: AppDeps): Promise<FastifyInstance> => {
       const handled = { begun: inFlight.count, exempt };
       return serverOf(deps.overload ? shedOverload(handle, handled, deps.overload) : handle, deps.tls);
     },
+    // For the address that it tells; the server is ours.
+    ...(deps.tls && { https: deps.tls }),
     logger: deps.logger ?? false,
     // A line for each request would cost more than the prediction.
     logController: new LogController({ disableRequestLogging: true }),
