@@ -11,7 +11,10 @@ import { problem } from './problem.ts';
 export interface Limits {
   /** Requests in line or being answered. */
   readonly inFlight: number;
-  /** What the requests in line may weigh, in bytes: a thousand small ones are soon done, a thousand large ones stand there until the collector has copied them twice. */
+  /**
+   * What the requests in line may weigh, in bytes: a thousand small ones are soon done, a thousand large ones stand there until the
+   * collector has copied them twice.
+   */
   readonly lineBytes: number;
   /** Milliseconds that the next in line may have waited: whoever comes now would wait no less. */
   readonly waitMs: number;
@@ -73,7 +76,7 @@ export const shedOverload = (
     return delayMs() > limits.delayMs ? 'event loop' : undefined;
   };
   return (request, answer) => {
-    if (exempt.has(pathOf(request))) return handle(request, answer);
+    if (exempt.has(request.url?.split('?')[0] ?? '')) return handle(request, answer);
     const reason = overloaded();
     if (reason === undefined) return line.join(request, answer);
     onShed?.(reason);
@@ -89,11 +92,6 @@ export const noteExempt = (app: FastifyInstance, exempt: Set<string>): void => {
   app.addHook('onRoute', ({ url, config }) => {
     if (EXEMPT.has(config?.policy)) exempt.add(url);
   });
-};
-
-const pathOf = ({ url = '' }: IncomingMessage): string => {
-  const end = url.indexOf('?');
-  return end < 0 ? url : url.slice(0, end);
 };
 
 const WAITED = Symbol('milliseconds in line');

@@ -38,7 +38,7 @@ export const atFixedRate = async (
   const begun = performance.now() + 100;
   const dueAt = (request: number) => begun + (request * 1_000) / perSecond;
   await new Promise<void>((done, failed) => {
-    let [next, open] = [0, total];
+    let [next, left] = [0, total];
     const send = (request: number) => {
       const { right, ...asks } = question(request);
       ask(pool, { ...asks, headers: principal(request) }, failed, (status, body) => {
@@ -47,8 +47,8 @@ export const atFixedRate = async (
           counts[said] += 1;
           (said === 'refused' ? refused : answered).push(performance.now() - dueAt(request));
         }
-        open -= 1;
-        if (open === 0) done();
+        left -= 1;
+        if (left === 0) done();
       });
     };
     const sendDue = () => {

@@ -4,12 +4,13 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import path from 'node:path';
+import { median } from '../measure.ts';
 import { type Complete, complete, inTurn, mlflow, ours } from './complete.ts';
 import { type Crowd, crowd } from './connections.ts';
 import { empty, startEmpty } from './empty.ts';
 import { type ByKey, readByKey, startFeast } from './feast.ts';
 import { atFixedRate, type Latencies } from './fixed-rate.ts';
-import { type Question, spread } from './golden.ts';
+import type { Question } from './golden.ts';
 import { startMlflow } from './mlflow.ts';
 import { type AsWhom, principals } from './principals.ts';
 import { byKey, ofMany } from './questions.ts';
@@ -222,7 +223,7 @@ ${table(['requests', 'right', 'refused', 'wrong', 'p50, ms', 'p95, ms', 'p99, ms
 
 const floodTable = (all: readonly Flood[]): string => {
   const latest = (times: number) =>
-    spread(all.filter((flood) => flood.times === times).map(({ refusals }) => refusals.p99)).p50;
+    median(all.filter((flood) => flood.times === times && flood.refused > 0).map(({ refusals }) => refusals.p99));
   return `## More than the server can do
 
 \`/v2/…/infer\` of ${ROWS} rows at a fixed rate, that many times what the server answers to ${CALLERS.able} callers, over up to ${CALLERS.flood.toLocaleString('en')} connections; latency counts from
@@ -294,7 +295,7 @@ const besideTable = ({ connections, rounds, ceiling }: Beside): string => {
     latenessOf(round).toFixed(3),
     round.ours.wrong + round.mlflow.wrong,
   ]);
-  const middle = (of: (round: Round) => number) => spread(rounds.map(of)).p50;
+  const middle = (of: (round: Round) => number) => median(rounds.map(of));
   const [times, late] = [middle(timesOf), middle(latenessOf)];
   const head = ['Perennial, requests/s', 'MLflow', 'ratio', 'Perennial, p99, ms', 'MLflow', 'ratio', 'wrong'];
   return `${connections} connections: ${times.toFixed(1)} × its requests/s at ${late.toFixed(3)} × its p99, medians of the rounds' ratios.
