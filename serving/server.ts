@@ -96,7 +96,7 @@ export const startApi = async (environment: Environment): Promise<RunningApi> =>
 const openTools = (environment: Environment, log: Logger) => {
   const { postgres, schema, artifacts: folder, keys, name } = environment;
   const waits = { statementMs: STATEMENT_MS, answerMs: STATEMENT_MS + 500, connectMs: STATEMENT_MS };
-  const pool = openPool(postgres, { max: POOL_SIZE, schema, ...waits });
+  const pool = openPool(postgres, { max: POOL_SIZE, schema, plannedOnce: true, ...waits });
   // Of their own: what is noted of answers, and scoring in the background, must not wait for requests, nor they for it.
   const logPool = openPool(postgres, { ...waits, max: 1, schema, statementMs: LOG_MS, answerMs: LOG_MS + 500 });
   const jobPool = openPool(postgres, { ...waits, max: 2, schema, statementMs: LOG_MS, answerMs: LOG_MS + 500 });

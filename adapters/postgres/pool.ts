@@ -21,14 +21,23 @@ export interface PoolLimits {
   readonly connectMs?: number;
   /** The schema that unqualified names mean: an environment's own. Default: the server's search path. */
   readonly schema?: string;
+  /**
+   * A named statement is planned once, not at every use. Postgres' own choice between the two takes a list for ten values, and so plans
+   * anew for a list of one, which costs it more than to run it.
+   */
+  readonly plannedOnce?: boolean;
 }
 
 /** A pool that gives up rather than hangs. The caller ends it. A broken idle connection is dropped, never a crash. */
 export const openPool = (
   address: PostgresAddress,
-  { max, statementMs = 60_000, answerMs, connectMs = 5_000, schema }: PoolLimits,
+  { max, statementMs = 60_000, answerMs, connectMs = 5_000, schema, plannedOnce = false }: PoolLimits,
 ): pg.Pool => {
   const { host, port, user, password, database } = address;
+  const settings = [
+    ...(schema === undefined ? [] : [`-c search_path=${pg.escapeIdentifier(schema)}`]),
+    ...(plannedOnce ? ['-c plan_cache_mode=force_generic_plan'] : []),
+  ];
   const pool = new pg.Pool({
     host,
     port,
@@ -42,7 +51,7 @@ export const openPool = (
     idle_in_transaction_session_timeout: 60_000,
     application_name: 'perennial',
     keepAlive: true,
-    ...(schema === undefined ? {} : { options: `-c search_path=${pg.escapeIdentifier(schema)}` }),
+    ...(settings.length === 0 ? {} : { options: settings.join(' ') }),
   });
   // The pool has already removed that connection; its next user gets a new one, or the error itself.
   pool.on('error', () => undefined);

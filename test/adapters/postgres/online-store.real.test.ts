@@ -53,6 +53,21 @@ describe('PostgresOnlineStore', () => {
     expect(await spend('b')).toBe(4);
   });
 
+  it('is asked for one entity by a plan that is made once, where its pool says so', async () => {
+    const { postgres, schema } = stack.environment;
+    const one = openPool(postgres, { max: 1, schema, plannedOnce: true });
+    try {
+      for (let time = 0; time < 10; time += 1) await new PostgresOnlineStore(one).read(VIEW, ['a']);
+      // Left to itself, Postgres plans the first five uses at least.
+      const { rows } = await one.query(
+        `select generic_plans::integer as once, custom_plans::integer as anew from pg_prepared_statements where name = 'online-read'`,
+      );
+      expect(rows).toEqual([{ once: 10, anew: 0 }]);
+    } finally {
+      await one.end();
+    }
+  });
+
   it('settles a key that comes twice in one batch', async () => {
     await store.upsertBatch(VIEW, [row('c', 5, 5, 1), row('c', 6, 5, 2), row('c', 4, 5, 3)]);
     expect(await spend('c')).toBe(2);
