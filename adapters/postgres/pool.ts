@@ -22,8 +22,8 @@ export interface PoolLimits {
   /** The schema that unqualified names mean: an environment's own. Default: the server's search path. */
   readonly schema?: string;
   /**
-   * A named statement is planned once, not at every use. Postgres' own choice between the two takes a list for ten values, and so plans
-   * anew for a list of one, which costs it more than to run it.
+   * A statement is planned without its values, and so once if it is named. Postgres' own choice takes a list for ten values, and so plans
+   * anew at each use for a list of one, which costs it more than to run it.
    */
   readonly plannedOnce?: boolean;
 }

@@ -45,3 +45,7 @@ export const spread = (took: readonly number[]) => {
 /** The value below which `share` of the sorted values lie. */
 const quantile = (sorted: ArrayLike<number>, share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(share * sorted.length) - 1))] ?? Number.NaN;
+
+/** Milliseconds as they are told; a dash where there are none. */
+export const ms = (value: number): string =>
+  Number.isNaN(value) ? '–' : value < 10 ? value.toFixed(2) : value.toFixed(0);

@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import { median } from '../measure.ts';
 import type { Crowd } from './connections.ts';
 import type { Latencies } from './fixed-rate.ts';
+import { ms } from './golden.ts';
 import {
   type AtRate,
   type Beside,
@@ -17,13 +18,13 @@ import {
   PEER_ROUNDS,
   RATE,
   ROWS,
+  type Round,
   SEED,
   timesOf,
   WARM_SECONDS,
 } from './runs.ts';
 import { type Scene, TREES } from './scene.ts';
 
-const ms = (value: number): string => (Number.isNaN(value) ? '–' : value < 10 ? value.toFixed(2) : value.toFixed(0));
 const percent = (share: number): string => `${(share * 100).toFixed(2)} %`;
 const table = (head: readonly string[], rows: readonly (readonly (string | number)[])[]): string =>
   [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
@@ -119,7 +120,7 @@ The same trees and the same rows to both, by as many connections, in turn, ${PEE
 
 ${all.map(besideTable).join('\n\n')}`;
 
-const besideTable = ({ connections, rounds, times, lateness, ceiling }: Beside): string => {
+const besideTable = ({ connections, rounds, ceiling }: Beside): string => {
   const rows = rounds.map((round) => [
     round.ours.perSecond.toFixed(0),
     round.mlflow.perSecond.toFixed(0),
@@ -129,8 +130,10 @@ const besideTable = ({ connections, rounds, times, lateness, ceiling }: Beside):
     latenessOf(round).toFixed(3),
     round.ours.wrong + round.mlflow.wrong,
   ]);
+  const middle = (of: (round: Round) => number) => median(rounds.map(of));
+  const [times, late] = [middle(timesOf), middle(latenessOf)];
   const head = ['Perennial, requests/s', 'MLflow', 'ratio', 'Perennial, p99, ms', 'MLflow', 'ratio', 'wrong'];
-  return `${connections} connections: ${times.toFixed(1)} × its requests/s at ${lateness.toFixed(3)} × its p99, medians of the rounds' ratios.
+  return `${connections} connections: ${times.toFixed(1)} × its requests/s at ${late.toFixed(3)} × its p99, medians of the rounds' ratios.
 
 ${table(head, rows)}
 

@@ -1,11 +1,10 @@
 // The runs of the serving bench, each one part of the page: who asks what, how fast and how long.
-import { median } from '../measure.ts';
 import { type Complete, complete, inTurn, mlflow, ours } from './complete.ts';
 import { type Crowd, crowd } from './connections.ts';
 import { empty, startEmpty } from './empty.ts';
 import { type ByKey, readByKey, startFeast } from './feast.ts';
 import { atFixedRate, type Latencies } from './fixed-rate.ts';
-import type { Question } from './golden.ts';
+import { ms, type Question } from './golden.ts';
 import { startMlflow } from './mlflow.ts';
 import type { AsWhom } from './principals.ts';
 import { byKey, ofMany } from './questions.ts';
@@ -81,7 +80,7 @@ export const floods = async (scene: Scene, seconds: number, asWhom: AsWhom): Pro
     const how = { perSecond, seconds, warmUp: 2 * perSecond, connections: CALLERS.flood };
     const found = await atFixedRate(scene.url, how, question, asWhom);
     console.error(
-      `  ${perSecond}/s: right ${found.right}, refused ${found.refused}, their p99 ${found.refusals.p99.toFixed(0)} ms, wrong ${found.wrong}`,
+      `  ${perSecond}/s: right ${found.right}, refused ${found.refused}, their p99 ${ms(found.refusals.p99)} ms, wrong ${found.wrong}`,
     );
     all.push({ ...found, times, perSecond });
   }
@@ -94,7 +93,7 @@ export const crowds = async (scene: Scene, seconds: number, asWhom: AsWhom): Pro
     const found = await crowd(scene, { connections, seconds }, asWhom);
     const { perSecond, average, refused, refusedP99 } = found;
     console.error(
-      `  ${connections} connections: ${perSecond.toFixed(0)}/s, average ${average.toFixed(1)} ms, refused ${refused} (${refusedP99.toFixed(0)} ms)`,
+      `  ${connections} connections: ${perSecond.toFixed(0)}/s, average ${ms(average)} ms, refused ${refused} (${ms(refusedP99)} ms)`,
     );
     all.push(found);
   }
@@ -113,8 +112,6 @@ export interface Beside {
   readonly connections: number;
   /** One after the other in each round, since the machine is another one every minute. */
   readonly rounds: readonly Round[];
-  readonly times: number;
-  readonly lateness: number;
   /** What is possible here at all. */
   readonly ceiling: Complete;
 }
@@ -142,9 +139,7 @@ export const besideMlflow = async (scene: Scene, seconds: number, asWhom: AsWhom
         );
         rounds.push(fought);
       }
-      const ceiling = await complete(scene, { ...none, connections, seconds }, nobody);
-      const [times, lateness] = [median(rounds.map(timesOf)), median(rounds.map(latenessOf))];
-      all.push({ connections, rounds, times, lateness, ceiling });
+      all.push({ connections, rounds, ceiling: await complete(scene, { ...none, connections, seconds }, nobody) });
     }
     return all;
   } finally {
@@ -163,14 +158,10 @@ export const besideFeast = async (
 ): Promise<BesideFeast> => {
   const peer = await startFeast(scene, python);
   try {
-    const theirs = { url: peer.url, connections: FEAST_CONNECTIONS };
-    const mine = { connections: FEAST_CONNECTIONS };
-    await readByKey(scene, { ...theirs, seconds: WARM_SECONDS });
-    await crowd(scene, { ...mine, seconds: WARM_SECONDS }, asWhom);
-    return {
-      feast: await readByKey(scene, { ...theirs, seconds }),
-      ours: await crowd(scene, { ...mine, seconds }, asWhom),
-    };
+    const how = { connections: FEAST_CONNECTIONS, seconds };
+    await readByKey(scene, { url: peer.url, ...how, seconds: WARM_SECONDS });
+    await crowd(scene, { ...how, seconds: WARM_SECONDS }, asWhom);
+    return { feast: await readByKey(scene, { url: peer.url, ...how }), ours: await crowd(scene, how, asWhom) };
   } finally {
     await peer.stop();
   }
