@@ -29,6 +29,8 @@ export interface ScoreJob {
 
 /** One answer of a job; its version stands beside its chunk. */
 export interface ChunkAnswer {
+  /** It is noted under it, as every answer is. */
+  readonly predictionId: string;
   readonly entity: string;
   readonly probability: number;
   readonly coldStart: boolean;

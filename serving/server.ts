@@ -63,7 +63,7 @@ export const startApi = async (environment: Environment): Promise<RunningApi> =>
   const tools = openTools(environment, log);
   const { pool, logPool, jobPool, keeper, features, predictions, reads, chains, explainer, jobs, texts } = tools;
   const delay = watchDelay();
-  const runner = new JobRunner({ ...jobs, keeper, log, delayMs: delay.delayMs });
+  const runner = new JobRunner({ ...jobs, keeper, log, now: Date.now, delayMs: delay.delayMs });
   const app = await buildApp(depsOf(environment, tools, { delay, runner, log }));
   await keeper.start();
   predictions.start();

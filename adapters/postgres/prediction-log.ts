@@ -1,7 +1,7 @@
 // The log of predictions between the API, which writes it in batches, and the lake, which takes it batch by batch. The pool's search_path
 // names the environment's schema (`migrations/000011_predictions.sql`).
 import { randomUUID } from 'node:crypto';
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
 import type { LoggedPrediction } from '../../core/prediction-log.ts';
 import { orRefused } from './refusal.ts';
@@ -48,14 +48,24 @@ export interface ClaimedPredictions {
   readonly rows: readonly LoggedPrediction[];
 }
 
+const COLUMNS = `id, served_at, use_case, model, version, package_sha256, view, entity, probability, features, feature_time, known_at, cold_start, stale`;
+const given = (
+  rows: string,
+): string => `json_to_recordset(${rows}::json) as given (id uuid, "servedAt" timestamptz, "useCase" text, model text,
+    version bigint, "packageSha256" text, view text, entity text, probability double precision, features json,
+    "featureTime" timestamptz, "knownAt" timestamptz, "coldStart" boolean, stale boolean)`;
+
 // One statement: the flush and its rows are written together or not at all, and a second time not at all.
 const WRITE = `
   with flush as (insert into prediction_flushes (id) values ($1) on conflict do nothing returning id)
-  insert into predictions (id, served_at, use_case, model, version, package_sha256, view, entity, probability, features,
-    feature_time, known_at, cold_start, stale)
-  select given.* from flush, json_to_recordset($2::json) as given (id uuid, "servedAt" timestamptz, "useCase" text, model text,
-    version bigint, "packageSha256" text, view text, entity text, probability double precision, features json,
-    "featureTime" timestamptz, "knownAt" timestamptz, "coldStart" boolean, stale boolean)`;
+  insert into predictions (${COLUMNS}) select given.* from flush, ${given('$2')}`;
+
+const NOTE = `insert into predictions (${COLUMNS}) select given.* from ${given('$1')}`;
+
+/** Notes answers as part of a transaction that gives them. */
+export const notePredictions = async (client: PoolClient, rows: readonly LoggedPrediction[]): Promise<void> => {
+  await client.query(NOTE, [JSON.stringify(rows)]);
+};
 
 const CLAIM = `
   update predictions set batch = $1 where id in (

@@ -1,7 +1,9 @@
 // Scoring jobs and what they answered so far (`migrations/000017_score_jobs.sql`): asked for over HTTP, done by whichever API has the lease.
 // The pool's search_path names the environment's schema.
 import type { Pool, PoolClient } from 'pg';
+import type { LoggedPrediction } from '../../core/prediction-log.ts';
 import type { ChunkAnswer, ScoreJob } from '../../core/score-job.ts';
+import { notePredictions } from './prediction-log.ts';
 import { inTransaction } from './transaction.ts';
 
 export interface NewJob extends Pick<ScoreJob, 'id' | 'principal' | 'model'> {
@@ -29,8 +31,8 @@ export interface ClaimedChunk {
 }
 
 export interface AnsweredChunk {
-  readonly version: number;
-  readonly answers: readonly ChunkAnswer[];
+  /** Its answers, all of one version. */
+  readonly records: readonly LoggedPrediction[];
   /** No chunk follows. */
   readonly finished: boolean;
 }
@@ -150,17 +152,16 @@ export class PostgresScoreJobs {
     return rows.map(({ entity }) => entity);
   }
 
-  /** Answers and progress in one; false, and nothing written, where the lease is another's by now or the job was canceled. */
-  commit(
-    { job, lease, chunk, lastEntity }: ClaimedChunk,
-    { version, answers, finished }: AnsweredChunk,
-  ): Promise<boolean> {
+  /** Answers, their records and progress in one; false, and nothing written, where the lease is another's by now or the job was canceled. */
+  commit({ job, lease, chunk, lastEntity }: ClaimedChunk, { records, finished }: AnsweredChunk): Promise<boolean> {
     return inTransaction(this.pool, async (client) => {
-      const last = answers.at(-1)?.entity ?? lastEntity;
-      const advanced = await client.query(ADVANCE, [job, lease, chunk, answers.length, last, finished]);
+      const last = records.at(-1)?.entity ?? lastEntity;
+      const advanced = await client.query(ADVANCE, [job, lease, chunk, records.length, last, finished]);
       if (advanced.rowCount !== 1) return false;
-      if (answers.length > 0)
-        await client.query(ANSWER, [job, chunk, version, JSON.stringify(answers), answers.length]);
+      const [first] = records;
+      if (!first) return true;
+      await client.query(ANSWER, [job, chunk, first.version, JSON.stringify(records.map(answerOf)), records.length]);
+      await notePredictions(client, records);
       return true;
     });
   }
@@ -193,6 +194,14 @@ export class PostgresScoreJobs {
     });
   }
 }
+
+const answerOf = ({ id, entity, probability, coldStart, featureTime }: LoggedPrediction): ChunkAnswer => ({
+  predictionId: id,
+  entity,
+  probability,
+  coldStart,
+  featureTime,
+});
 
 const KEYED = 'principal = $1 and idempotency_key = $2';
 

@@ -3,16 +3,18 @@
 import { randomUUID } from 'node:crypto';
 import type { ClaimedChunk, PostgresScoreJobs } from '../../adapters/postgres/score-jobs.ts';
 import { PerennialError } from '../../core/errors.ts';
-import { CHUNK_ROWS, type ChunkAnswer } from '../../core/score-job.ts';
+import type { LoggedPrediction } from '../../core/prediction-log.ts';
+import { CHUNK_ROWS } from '../../core/score-job.ts';
 import type { ModelKeeper } from '../keeper.ts';
-import type { LoadedModel, Log, OnlineStore } from '../ports.ts';
-import { checked, seen } from '../scoring/answer.ts';
+import type { Champion, LoadedModel, Log, OnlineStore } from '../ports.ts';
+import { predictionOf, recordOf, seen } from '../scoring/answer.ts';
 
 export type JobWork = Pick<PostgresScoreJobs, 'claim' | 'online' | 'commit' | 'setBack'>;
 
 export interface RunnerOptions {
   readonly jobs: JobWork;
-  readonly keeper: Pick<ModelKeeper, 'use'>;
+  readonly keeper: Pick<ModelKeeper, 'use' | 'served'>;
+  readonly now: () => number;
   readonly online: Pick<OnlineStore, 'read'>;
   readonly log: Log;
   /** Present delay of the event loop: while it is late, requests come first. */
@@ -120,28 +122,30 @@ export class JobRunner {
   /** By the version that is champion now: a job whose champion changes tells which rows are whose. */
   private answer(claimed: ClaimedChunk): Promise<boolean> {
     const { jobs, keeper } = this.options;
-    return keeper.use(claimed.model, async (model, { version }) => {
+    return keeper.use(claimed.model, async (model, champion) => {
       const everybody = claimed.entities === undefined;
       const entities = claimed.entities ?? (await jobs.online(model.view, claimed.lastEntity, CHUNK_ROWS));
       const finished = everybody ? entities.length < CHUNK_ROWS : claimed.isLast;
-      const answers = entities.length === 0 ? [] : await this.score(claimed.model, model, entities);
-      return jobs.commit(claimed, { version, answers, finished });
+      const records = entities.length === 0 ? [] : await this.score({ name: claimed.model, champion, model }, entities);
+      return jobs.commit(claimed, { records, finished });
     });
   }
 
-  private async score(name: string, model: LoadedModel, entities: readonly string[]): Promise<readonly ChunkAnswer[]> {
+  private async score(
+    { name, champion, model }: { readonly name: string; readonly champion: Champion; readonly model: LoadedModel },
+    entities: readonly string[],
+  ): Promise<readonly LoggedPrediction[]> {
+    const { online, keeper, now } = this.options;
+    const { view } = model;
+    const { useCase } = keeper.served(name);
     // Past the memory of features: those who ask one by one shall find theirs there.
-    const found = await this.options.online.read(model.view, entities);
-    const reading = { found, stale: new Set<string>() };
-    const scores = await model.scoreMany(entities.map((entity) => seen(model, reading, entity)));
+    const reading = { found: await online.read(view, entities), stale: new Set<string>() };
+    const rows = entities.map((entity) => seen(model, reading, entity));
+    const probabilities = await model.scoreMany(rows);
+    const at = { name, champion, reading, servedAt: new Date(now()).toISOString() };
     return entities.map((entity, i) => {
-      const known = found.get(entity);
-      return {
-        entity,
-        probability: checked(name, scores[i]),
-        coldStart: known === undefined,
-        featureTime: known?.eventTime ?? null,
-      };
+      const prediction = predictionOf(at, { entity, row: rows[i] ?? {}, probability: probabilities[i] });
+      return recordOf(useCase, { name, champion, view }, prediction);
     });
   }
 }

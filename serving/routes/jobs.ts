@@ -62,6 +62,7 @@ const Results = z.strictObject({
   state: z.enum(jobStates),
   results: z.array(
     z.strictObject({
+      prediction_id: z.uuid(),
       entity: z.string(),
       probability: z.number(),
       version: z.int(),
@@ -105,7 +106,7 @@ export const jobRoutes = (
         tags,
         summary: 'Scores up to 100,000 entities, or everybody, in the background',
         description:
-          'Each chunk is answered by the version that is champion then. Results are kept for seven days; they are not noted as predictions.',
+          'Each chunk is answered by the version that is champion then. Results are kept for seven days; each is noted as a prediction.',
         body: jsonSchema(Body),
         headers: jsonSchema(Headers),
         response: { 202: accepted, ...refused, ...problems(409, 413, 415) },
@@ -228,7 +229,8 @@ const told = (job: ScoreJob): z.infer<typeof Job> => {
 const page = async ({ jobs }: JobBoard, job: ScoreJob, from: number): Promise<z.infer<typeof Results>> => {
   const { chunks } = await away(() => jobs.results(job.id, from, PAGE));
   const results = chunks.flatMap(({ version, answers }) =>
-    answers.map(({ entity, probability, coldStart, featureTime }) => ({
+    answers.map(({ predictionId, entity, probability, coldStart, featureTime }) => ({
+      prediction_id: predictionId,
       entity,
       probability,
       version,

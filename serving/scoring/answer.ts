@@ -1,6 +1,7 @@
 // From entities to answers: features from the online store, the model in memory, each answer with its provenance and its record.
 import { randomUUID } from 'node:crypto';
 import { PerennialError } from '../../core/errors.ts';
+import type { LoggedPrediction } from '../../core/prediction-log.ts';
 import type { AppDeps } from '../app.ts';
 import type { Champion, FeatureValues, LoadedModel } from '../ports.ts';
 import type { Prediction } from '../schemas.ts';
@@ -29,12 +30,9 @@ export const answer = (deps: AnswerDeps, { model: name, entities, explain }: Ask
     const rows = inStage('features', name, () => entities.map((entity) => seen(model, reading, entity)));
     const probabilities = await inStage('infer', name, () => model.scoreMany(rows));
     const reasons = explain ? await inStage('explain', name, () => reasonsOf(model, rows)) : [];
-    const servedAt = new Date(now()).toISOString();
+    const at = { name, champion, reading, servedAt: new Date(now()).toISOString() };
     return entities.map((entity, i) => {
-      const row = rows[i] ?? {};
-      const probability = checked(name, probabilities[i]);
-      const given = { name, champion, model, reading, entity, row, probability, servedAt };
-      const prediction = predictionOf(given);
+      const prediction = predictionOf(at, { entity, row: rows[i] ?? {}, probability: probabilities[i] });
       record(deps, { name, champion, view: model.view }, prediction);
       const why = reasons[i];
       return why ? { ...prediction, reasons: why } : prediction;
@@ -88,18 +86,20 @@ export const checked = (field: string, probability = Number.NaN): number => {
   throw new PerennialError('LAW_BROKEN', 'The model answered no probability', { field, value: String(probability) });
 };
 
-interface Given {
+/** Who answers, from which features, and when. */
+export interface Answering {
   readonly name: string;
   readonly champion: Champion;
-  readonly model: LoadedModel;
   readonly reading: FeatureReading;
-  readonly entity: string;
-  readonly row: FeatureValues;
-  readonly probability: number;
   readonly servedAt: string;
 }
 
-const predictionOf = ({ name, champion, reading, entity, row, probability, servedAt }: Given): Prediction => {
+/** The answer for one entity: what the model saw of it, what it made of that, and where it came from. */
+export const predictionOf = (
+  { name, champion, reading, servedAt }: Answering,
+  one: { readonly entity: string; readonly row: FeatureValues; readonly probability: number | undefined },
+): Prediction => {
+  const { entity, row } = one;
   const known = knownOf(reading, entity);
   const stale = reading.stale.has(entity);
   return {
@@ -107,7 +107,7 @@ const predictionOf = ({ name, champion, reading, entity, row, probability, serve
     entity,
     model: name,
     version: champion.version,
-    probability,
+    probability: checked(name, one.probability),
     source: 'computed',
     scored_at: servedAt,
     features: row,
@@ -123,29 +123,34 @@ const predictionOf = ({ name, champion, reading, entity, row, probability, serve
 
 const STALE = 'The online store does not answer: these features were read from it earlier, and may have changed since';
 
-const record = (
-  { keeper, predictions }: AnswerDeps,
-  { name, champion, view }: Pick<Given, 'name' | 'champion'> & { readonly view: string },
+const record = ({ keeper, predictions }: AnswerDeps, by: Answered, prediction: Prediction): void =>
+  predictions?.add(recordOf(keeper.served(by.name).useCase, by, prediction));
+
+interface Answered extends Pick<Answering, 'name' | 'champion'> {
+  readonly view: string;
+}
+
+/** What is kept of an answer. */
+export const recordOf = (
+  useCase: string,
+  { name, champion, view }: Answered,
   prediction: Prediction,
-): void => {
-  if (!predictions) return;
-  predictions.add({
-    id: prediction.prediction_id,
-    servedAt: prediction.served_at,
-    useCase: keeper.served(name).useCase,
-    model: name,
-    version: champion.version,
-    packageSha256: champion.packageSha256,
-    view,
-    entity: prediction.entity,
-    probability: prediction.probability,
-    features: prediction.features,
-    featureTime: prediction.feature_time,
-    knownAt: prediction.known_at,
-    coldStart: prediction.cold_start,
-    stale: prediction.stale,
-  });
-};
+): LoggedPrediction => ({
+  id: prediction.prediction_id,
+  servedAt: prediction.served_at,
+  useCase,
+  model: name,
+  version: champion.version,
+  packageSha256: champion.packageSha256,
+  view,
+  entity: prediction.entity,
+  probability: prediction.probability,
+  features: prediction.features,
+  featureTime: prediction.feature_time,
+  knownAt: prediction.known_at,
+  coldStart: prediction.cold_start,
+  stale: prediction.stale,
+});
 
 /** Of each row, the largest first. */
 const reasonsOf = async (

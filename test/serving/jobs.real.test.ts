@@ -9,15 +9,17 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { PostgresApiKeys } from '../../adapters/postgres/api-keys.ts';
 import { PostgresOnlineStore } from '../../adapters/postgres/online-store.ts';
 import { openPool } from '../../adapters/postgres/pool.ts';
+import { PostgresPredictionLog } from '../../adapters/postgres/prediction-log.ts';
 import { type NewJob, PostgresScoreJobs } from '../../adapters/postgres/score-jobs.ts';
 import type { ApiRole } from '../../core/api-policy.ts';
 import { PerennialError } from '../../core/errors.ts';
+import type { LoggedPrediction } from '../../core/prediction-log.ts';
 import { CHUNK_ROWS, chunked } from '../../core/score-job.ts';
 import { childVariables, settingsOf } from '../../environments/environment.ts';
-import { JobRunner } from '../../serving/jobs/runner.ts';
+import { JobRunner, type RunnerOptions } from '../../serving/jobs/runner.ts';
 import type { Champion, LoadedModel } from '../../serving/ports.ts';
 import { startTestStack, type TestStack } from '../support/stack.ts';
-import { fakeModel, quiet } from './fakes.ts';
+import { fakeModel, quiet, served } from './fakes.ts';
 import { promoter, putOnline, VIEW } from './trained-package.ts';
 
 const ONLINE = 1_200;
@@ -68,21 +70,31 @@ const answersOf = async (id: string) =>
     answers.map((one) => ({ ...one, version })),
   );
 
+/** What the log of predictions holds of answers. */
+const noted = async (answers: readonly { readonly predictionId: string }[]): Promise<LoggedPrediction[]> => {
+  const found = await Promise.all(
+    answers.map(({ predictionId }) => new PostgresPredictionLog(pool).find(predictionId)),
+  );
+  return found.filter((one) => one !== undefined);
+};
+const notedInAll = async () => (await pool.query('select from predictions')).rowCount;
+
 /** A runner whose champion is whatever `holder` says. */
 const runner = (
   holder: { champion: Champion; model: LoadedModel },
   work: Partial<PostgresScoreJobs> = {},
-  leaseMs = 10_000,
+  more: Partial<RunnerOptions> = {},
 ) => {
   const own = { claim: jobs.claim.bind(jobs), online: jobs.online.bind(jobs), commit: jobs.commit.bind(jobs) };
   return new JobRunner({
     jobs: { ...own, setBack: jobs.setBack.bind(jobs), ...work },
-    keeper: { use: (_, task) => task(holder.model, holder.champion) },
+    keeper: { use: (_, task) => task(holder.model, holder.champion), served: () => served },
+    now: Date.now,
     online: new PostgresOnlineStore(pool),
     log: quiet,
     delayMs: () => 0,
-    leaseMs,
     pauseMs: 1,
+    ...more,
   });
 };
 const holding = (version = 1) => ({
@@ -103,6 +115,54 @@ describe('a job', () => {
     expect(answers.filter(({ coldStart }) => coldStart).map(({ entity }) => entity)).toEqual(['nobody']);
     expect(answers.at(-1)).toMatchObject({ probability: 0.25, featureTime: '2025-05-01T00:00:00.000Z', version: 1 });
     expect(await jobs.find(id)).toMatchObject({ state: 'done', total: asked.length, done: asked.length, resumed: 0 });
+  });
+
+  it('notes every answer as a prediction, with what the model saw', async () => {
+    const eventTime = '2025-05-01T00:00:00.000Z';
+    const online = { values: { recency_days: 4, preferred_brand: 'zen', other: 1 }, eventTime, knownAt: eventTime };
+    const before = (await notedInAll()) ?? 0;
+    const id = await created({ chunks: chunked(['customer 3', 'nobody', 'customer 3']) });
+    await untilIdle(runner(holding(7), {}, { online: { read: async () => new Map([['customer 3', online]]) } }));
+    const records = await noted(await answersOf(id));
+    expect([new Set(records.map((one) => one.id)).size, await notedInAll()]).toEqual([3, before + 3]);
+    const by = {
+      useCase: 'ecommerce-intelligence',
+      model: 'propensity',
+      version: 7,
+      packageSha256: 'a'.repeat(64),
+      view: VIEW,
+      probability: 0.25,
+      stale: false,
+    };
+    const { other, ...features } = online.values;
+    const known = {
+      ...by,
+      entity: 'customer 3',
+      features,
+      featureTime: eventTime,
+      knownAt: eventTime,
+      coldStart: false,
+    };
+    const population = { recency_days: 20, preferred_brand: 'acme' };
+    const unknown = {
+      ...by,
+      entity: 'nobody',
+      features: population,
+      featureTime: null,
+      knownAt: null,
+      coldStart: true,
+    };
+    expect(records).toMatchObject([known, unknown, known]);
+  });
+
+  it('takes whoever has expired for unknown, as a request does', async () => {
+    const eventTime = '2025-05-01T00:00:00.000Z';
+    const expired = { values: { recency_days: 400 }, eventTime, knownAt: eventTime, expired: true } as const;
+    const id = await created({ chunks: chunked(['customer 3']) });
+    await untilIdle(runner(holding(), {}, { online: { read: async () => new Map([['customer 3', expired]]) } }));
+    const answers = await answersOf(id);
+    expect(answers).toMatchObject([{ coldStart: true, featureTime: null }]);
+    expect(await noted(answers)).toMatchObject([{ features: { recency_days: 20, preferred_brand: 'acme' } }]);
   });
 
   it('for everybody answers all who are online, once', async () => {
@@ -137,11 +197,11 @@ describe('a job', () => {
     await expect.poll(() => other.step(), { interval: 50 }).toBe(true);
     await untilIdle(other);
     const right = await answersOf(id);
-    const answers = asked
-      .slice(0, CHUNK_ROWS)
-      .map((entity) => ({ entity, probability: 0.9, coldStart: true, featureTime: null }));
+    const records = (await noted(right.slice(0, CHUNK_ROWS))).map((one) => ({ ...one, id: randomUUID() }));
+    const before = await notedInAll();
     if (!late) throw new Error('it was claimed');
-    expect(await jobs.commit(late, { version: 1, answers, finished: false })).toBe(false);
+    expect(await jobs.commit(late, { records, finished: false })).toBe(false);
+    expect([records.length, await notedInAll()]).toEqual([CHUNK_ROWS, before]);
     await jobs.setBack(late, { reason: 'late', pauseMs: 0, failed: true });
     expect(await answersOf(id)).toEqual(right);
     expect(await jobs.find(id)).toMatchObject({
@@ -163,7 +223,7 @@ describe('a job', () => {
       throw new Error('the dead give nothing back');
     };
     const work = async () => {
-      const mortal = runner(holding(), { commit, setBack }, 200);
+      const mortal = runner(holding(), { commit, setBack }, { leaseMs: 200 });
       const open = async () => (await Promise.all(ids.map((id) => jobs.find(id)))).some((job) => job?.state !== 'done');
       while (await open()) await mortal.step();
     };
@@ -220,7 +280,11 @@ interface Told {
   readonly state: string;
   readonly done: number;
   readonly predictions: readonly { readonly probability: number }[];
-  readonly results: readonly { readonly entity: string; readonly probability: number }[];
+  readonly results: readonly {
+    readonly prediction_id: string;
+    readonly entity: string;
+    readonly probability: number;
+  }[];
   readonly next: string | null;
 }
 
@@ -258,7 +322,7 @@ describe('over HTTP', () => {
     return { status: reply.status, headers: reply.headers, body: (await reply.json()) as Told };
   };
   const resultsOf = async (location: string, headers: Record<string, string>) => {
-    const rows: { entity: string; probability: number }[] = [];
+    const rows: Told['results'][number][] = [];
     for (let cursor: string | null = '0'; cursor !== null; ) {
       const { body } = await ask('GET', `${location}/results?cursor=${cursor}`, headers);
       rows.push(...body.results);
@@ -352,6 +416,12 @@ describe('over HTTP', () => {
       api = await startApi();
     }
     await expect.poll(async () => (await state()).state).toBe('done');
-    expect((await resultsOf(path, headers)).map(({ entity }) => entity)).toEqual(asked);
+    const rows = await resultsOf(path, headers);
+    expect(rows.map(({ entity }) => entity)).toEqual(asked);
+    const { rows: kept } = await pool.query<{ noted: string }>(
+      'select count(*) as noted from predictions where id = any($1)',
+      [rows.map(({ prediction_id }) => prediction_id)],
+    );
+    expect(Number(kept[0]?.noted)).toBe(MANY);
   });
 });
