@@ -1,33 +1,37 @@
 // What people and CI type: every command, its help, and the exit code of whatever went wrong.
 import { Command, CommanderError } from 'commander';
-import { register as alert } from './commands/alert.ts';
-import { register as apiKey } from './commands/api-key.ts';
-import { register as approve } from './commands/approve.ts';
-import { register as audit } from './commands/audit.ts';
-import { register as data } from './commands/data.ts';
-import { register as demo } from './commands/demo.ts';
-import { register as diff } from './commands/diff.ts';
-import { register as down } from './commands/down.ts';
-import { register as features } from './commands/features.ts';
-import { register as generate } from './commands/generate.ts';
-import { register as keys } from './commands/keys.ts';
-import { register as lineage } from './commands/lineage.ts';
-import { register as models } from './commands/models.ts';
-import { register as promote } from './commands/promote.ts';
-import { register as reconcile } from './commands/reconcile.ts';
-import { register as reproduce } from './commands/reproduce.ts';
-import { register as rollback } from './commands/rollback.ts';
-import { register as run } from './commands/run.ts';
-import { register as schedules } from './commands/schedules.ts';
-import { register as serve } from './commands/serve.ts';
-import { register as setup } from './commands/setup.ts';
-import { register as sign } from './commands/sign.ts';
-import { register as sql } from './commands/sql.ts';
-import { register as status } from './commands/status.ts';
-import { register as up } from './commands/up.ts';
-import { register as verify } from './commands/verify.ts';
-import { register as why } from './commands/why.ts';
 import { failed } from './output.ts';
+
+/** Where each command stands, in the order of the help. Whoever names one waits for its libraries alone. */
+const commands = {
+  demo: () => import('./commands/demo.ts'),
+  setup: () => import('./commands/setup.ts'),
+  up: () => import('./commands/up.ts'),
+  down: () => import('./commands/down.ts'),
+  status: () => import('./commands/status.ts'),
+  run: () => import('./commands/run.ts'),
+  promote: () => import('./commands/promote.ts'),
+  approve: () => import('./commands/approve.ts'),
+  rollback: () => import('./commands/rollback.ts'),
+  models: () => import('./commands/models.ts'),
+  data: () => import('./commands/data.ts'),
+  features: () => import('./commands/features.ts'),
+  diff: () => import('./commands/diff.ts'),
+  reproduce: () => import('./commands/reproduce.ts'),
+  generate: () => import('./commands/generate.ts'),
+  sql: () => import('./commands/sql.ts'),
+  lineage: () => import('./commands/lineage.ts'),
+  schedules: () => import('./commands/schedules.ts'),
+  serve: () => import('./commands/serve.ts'),
+  alert: () => import('./commands/alert.ts'),
+  verify: () => import('./commands/verify.ts'),
+  why: () => import('./commands/why.ts'),
+  sign: () => import('./commands/sign.ts'),
+  keys: () => import('./commands/keys.ts'),
+  'api-key': () => import('./commands/api-key.ts'),
+  audit: () => import('./commands/audit.ts'),
+  reconcile: () => import('./commands/reconcile.ts'),
+};
 
 const program = new Command('perennial')
   .description('Models that come back every season: durable pipelines from files to served predictions.')
@@ -38,36 +42,9 @@ const program = new Command('perennial')
   .enablePositionalOptions()
   .exitOverride();
 
-for (const register of [
-  demo,
-  setup,
-  up,
-  down,
-  status,
-  run,
-  promote,
-  approve,
-  rollback,
-  models,
-  data,
-  features,
-  diff,
-  reproduce,
-  generate,
-  sql,
-  lineage,
-  schedules,
-  serve,
-  alert,
-  verify,
-  why,
-  sign,
-  keys,
-  apiKey,
-  audit,
-  reconcile,
-])
-  register(program);
+const named = Object.entries(commands).filter(([name]) => name === process.argv[2]);
+const loaded = await Promise.all((named.length > 0 ? named : Object.entries(commands)).map(([, load]) => load()));
+for (const { register } of loaded) register(program);
 
 try {
   await program.parseAsync();

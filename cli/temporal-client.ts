@@ -10,7 +10,7 @@ export const connect = async (environment: Environment): Promise<Client> => {
   const { temporal } = environment;
   try {
     const connection = await Connection.connect({ address: temporal.address, connectTimeout: '5s' });
-    begin(environment);
+    await begin(environment);
     return new Client({
       connection,
       namespace: temporal.namespace,
@@ -29,10 +29,10 @@ export const connect = async (environment: Environment): Promise<Client> => {
 let begun = false;
 
 /** A trace begins with whoever starts a workflow; what is not sent yet is sent when everything else is done. */
-const begin = ({ telemetry }: Environment): void => {
+const begin = async ({ telemetry }: Environment): Promise<void> => {
   if (begun || telemetry.otlp === undefined) return;
   begun = true;
-  const traces = startTraces('perennial-cli', telemetry.otlp);
+  const traces = await startTraces('perennial-cli', telemetry.otlp);
   process.once('beforeExit', () => void traces.close());
 };
 

@@ -7,7 +7,7 @@ import { startApi } from './server.ts';
 
 const { values } = parseArgs({ options: { env: { type: 'string', default: 'dev' } } });
 const environments = environmentsIn(values.env).map((name) => loadEnvironment(name));
-const traces = startTraces('perennial-api', environments[0]?.telemetry.otlp);
+const traces = await startTraces('perennial-api', environments[0]?.telemetry.otlp);
 const running = await Promise.all(environments.map(startApi));
 process.send?.('ready');
 

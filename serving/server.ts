@@ -13,7 +13,6 @@ import { PostgresPublishedReports } from '../adapters/postgres/published-reports
 import { PostgresRegistry } from '../adapters/postgres/registry.ts';
 import { PostgresScoreJobs } from '../adapters/postgres/score-jobs.ts';
 import { PostgresSignatures } from '../adapters/postgres/signatures.ts';
-import { RedisTexts } from '../adapters/redis/shared-texts.ts';
 import { KeyFolder } from '../adapters/signing/key-folder.ts';
 import type { UseCase } from '../core/use-case.ts';
 import type { Environment } from '../environments/environment.ts';
@@ -60,7 +59,7 @@ export const startApi = async (environment: Environment): Promise<RunningApi> =>
   requireSafe(environment);
   const { postgres, name, api } = environment;
   const log = pino({ name: 'serving', level: 'info' });
-  const tools = openTools(environment, log);
+  const tools = await openTools(environment, log);
   const { pool, logPool, jobPool, keeper, features, predictions, reads, chains, explainer, jobs, texts } = tools;
   const delay = watchDelay();
   const runner = new JobRunner({ ...jobs, keeper, log, now: Date.now, delayMs: delay.delayMs });
@@ -93,7 +92,7 @@ export const startApi = async (environment: Environment): Promise<RunningApi> =>
 };
 
 /** What lives as long as the API: connections, the champions in memory, the memory of features, the log of answers. */
-const openTools = (environment: Environment, log: Logger) => {
+const openTools = async (environment: Environment, log: Logger) => {
   const { postgres, schema, artifacts: folder, keys, name } = environment;
   const waits = { statementMs: STATEMENT_MS, answerMs: STATEMENT_MS + 500, connectMs: STATEMENT_MS };
   const pool = openPool(postgres, { max: POOL_SIZE, schema, plannedOnce: true, ...waits });
@@ -113,7 +112,7 @@ const openTools = (environment: Environment, log: Logger) => {
     explainer,
   });
   const online = new PostgresOnlineStore(pool);
-  const { texts, shared } = openShared(environment, online, log);
+  const { texts, shared } = await openShared(environment, online, log);
   return {
     pool,
     logPool,
@@ -134,16 +133,17 @@ const openTools = (environment: Environment, log: Logger) => {
 };
 
 /** The layer that the processes of an environment share, where a Redis is given. */
-const openShared = ({ redis, name }: Environment, store: PostgresOnlineStore, log: Logger) => {
+const openShared = async ({ redis, name }: Environment, store: PostgresOnlineStore, log: Logger) => {
   if (redis === undefined) return {};
   const { host, port } = redis;
+  const { RedisTexts } = await import('../adapters/redis/shared-texts.ts');
   const texts = new RedisTexts(redis, (error) =>
     log.warn({ reason: error.message, host, port }, 'Redis does not answer; features are read without it'),
   );
   return { texts, shared: new SharedFeatures({ environment: name, store, texts, now: Date.now }) };
 };
 
-type Tools = ReturnType<typeof openTools>;
+type Tools = Awaited<ReturnType<typeof openTools>>;
 
 interface Running {
   readonly delay: Delay;

@@ -13,7 +13,7 @@ const { values } = parseArgs({ options: { env: { type: 'string', default: 'dev' 
 const environments = environmentsIn(values.env).map((name) => loadEnvironment(name));
 const { root, cache, temporal, computeSlots, telemetry } = loadEnvironment(environmentsIn(values.env)[0]);
 
-const traces = startTraces('perennial-worker', telemetry.otlp);
+const traces = await startTraces('perennial-worker', telemetry.otlp);
 Runtime.install({
   logger: new DefaultLogger('WARN'),
   shutdownSignals: ['SIGINT', 'SIGTERM'],

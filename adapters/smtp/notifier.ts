@@ -1,6 +1,5 @@
 // Alerts by e-mail over SMTP. The message's id follows from the alert, so that a mailbox that was told twice shows it once.
 import { createHash } from 'node:crypto';
-import { createTransport } from 'nodemailer';
 import { type Alert, alertSubject, alertText, type Notifier, type Severity } from '../../core/alert.ts';
 import { PerennialError } from '../../core/errors.ts';
 
@@ -20,6 +19,8 @@ export const email = ({ name, from, smtp, sender, to }: EmailReceiver): Notifier
   name,
   from,
   async deliver(alert) {
+    // Loaded here, so that a worker begins without it.
+    const { createTransport } = await import('nodemailer');
     const timeouts = { connectionTimeout: TIMEOUT_MS, greetingTimeout: TIMEOUT_MS, socketTimeout: TIMEOUT_MS };
     const transport = createTransport({ url: smtp, requireTLS: demandsTls(smtp), ...timeouts });
     try {

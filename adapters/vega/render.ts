@@ -1,10 +1,12 @@
 // Vega-Lite specification in, SVG text out, in this process: no browser, no canvas, no file, no network.
-import { type Loader, parse, View } from 'vega';
-import { compile, type TopLevelSpec } from 'vega-lite';
+import type { Loader } from 'vega';
+import type { TopLevelSpec } from 'vega-lite';
 import { PerennialError } from '../../core/errors.ts';
 
 /** Renders a specification that carries its data; one that asks for a file or an address is `INVALID_INPUT`, and gets nothing. */
 export const renderSvg = async (spec: Readonly<Record<string, unknown>>): Promise<string> => {
+  // Loaded here, so that a worker begins without them.
+  const [{ parse, View }, { compile }] = await Promise.all([import('vega'), import('vega-lite')]);
   const asked: string[] = [];
   const vega = compile(spec as unknown as TopLevelSpec).spec;
   const view = new View(parse(vega), { renderer: 'none', loader: noLoader(asked) });

@@ -91,7 +91,7 @@ describe('traces', () => {
   let traces: Traces;
   beforeAll(async () => {
     collector = await startCollector();
-    traces = startTraces('test', collector.url);
+    traces = await startTraces('test', collector.url);
   });
   afterAll(async () => {
     await traces.close();
