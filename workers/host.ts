@@ -54,6 +54,8 @@ export const hostEnvironment = async (environment: Environment, shared: Shared):
     workflowBundle: { codePath: shared.bundle },
     maxConcurrentActivityTaskExecutions: 4,
     maxCachedWorkflows: 200,
+    // A killed worker's workflows are waited for so long before another takes them over.
+    stickyQueueScheduleToStartTimeout: '3s',
     interceptors: { activity: watched },
   });
   const compute = Worker.create({
