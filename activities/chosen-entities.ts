@@ -1,5 +1,5 @@
 // Whose answers are worth making ahead: the likeliest by the champion's scores of this run, whom rankings name and campaigns ask for, and
-// those whom people asked for most often of late. Both are bounded, so that the step costs the same however many entities there are.
+// those whom requests asked for most often of late. Both are bounded, so that the step costs the same however many entities there are.
 import type { Pin } from '../core/commit.ts';
 import { predictionsTable } from '../core/prediction-log.ts';
 import { identifier, literal, qualified, type SqlSession } from '../core/sql.ts';
@@ -54,8 +54,9 @@ const likeliestSql = (scores: TableName, entity: string, limit: number): string 
    where ${identifier(entity)} is not null order by probability desc, entity limit ${limit}`;
 
 const askedForSql = ({ useCase, model }: Lookup, limit: number): string => {
-  const log = `(from lake.${qualified(predictionsTable)}
-    where use_case = ${literal(useCase)} and model = ${literal(model)} and not cold_start)`;
+  // What a job asks for is not looked up, and it may ask for everybody. A lake of before jobs were noted has no such column.
+  const log = `(from (from (select null::uuid as job limit 0) union all by name from lake.${qualified(predictionsTable)})
+    where job is null and use_case = ${literal(useCase)} and model = ${literal(model)} and not cold_start)`;
   return `select entity from ${log} where served_at > (select max(served_at) from ${log}) - interval ${RECENT_DAYS} days
     group by entity order by count(*) desc, entity limit ${limit}`;
 };

@@ -14,9 +14,6 @@ const Input = z.strictObject({
   lostAfterSeconds: z.int().min(2).max(3_600).optional(),
 });
 
-/** Raise when this file writes other columns from the same rows. */
-const STAGE_VERSION = 1;
-
 export const createPredictionActivities = (deps: Deps) => ({
   collectPredictionBatch: (input: CollectInput): Promise<CollectedBatch> =>
     framed(deps.crash, (frame) => collectBatch(deps, input, frame)),
@@ -29,7 +26,8 @@ export const collectBatch = async (deps: Deps, input: CollectInput, frame: Frame
   const claimed = await log.claim(batchRows);
   if (!claimed) return { rows: 0, more: false, snapshot: null };
   frame.onProgress({ stage: 'collect predictions', done: 0, total: claimed.rows.length, unit: 'rows' });
-  const key = contentKey({ stage: 'collect predictions', version: STAGE_VERSION, batch: claimed.batch });
+  // The batch alone: what this file writes of a row may change, but not whether the batch is there.
+  const key = contentKey({ stage: 'collect predictions', version: 1, batch: claimed.batch });
   const commit = await withLake(
     deps,
     frame.signal,
@@ -81,5 +79,6 @@ const SELECT = `select
     (${text('featureTime')})::timestamp as feature_time,
     (${text('knownAt')})::timestamp as known_at,
     (${text('coldStart')})::boolean as cold_start,
-    (${text('stale')})::boolean as stale
+    (${text('stale')})::boolean as stale,
+    (${text('job')})::uuid as job
   from memory.main.claimed order by served_at, prediction_id`;

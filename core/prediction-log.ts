@@ -17,12 +17,14 @@ export interface LoggedPrediction {
   readonly probability: number;
   /** What the model saw. */
   readonly features: Readonly<Record<string, FeatureValue>>;
-  /** Null: the entity was unknown. */
+  /** Null: the entity was unknown, or what is known of it has expired. */
   readonly featureTime: string | null;
   readonly knownAt: string | null;
   readonly coldStart: boolean;
   /** The online store was away: the features came from memory. */
   readonly stale: boolean;
+  /** The scoring job that asked; null: a request did. */
+  readonly job: string | null;
 }
 
 /** The lake's table of all predictions. */

@@ -29,12 +29,12 @@ export interface ScoreJob {
 
 /** One answer of a job; its version stands beside its chunk. */
 export interface ChunkAnswer {
-  /** It is noted under it, as every answer is. */
-  readonly predictionId: string;
+  /** Under which it is noted; absent where a process answered that did not note the answers of jobs yet. */
+  readonly predictionId?: string;
   readonly entity: string;
   readonly probability: number;
   readonly coldStart: boolean;
-  /** Null: the entity was unknown. */
+  /** Null: the entity was unknown, or what is known of it has expired. */
   readonly featureTime: string | null;
 }
 

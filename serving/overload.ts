@@ -208,17 +208,27 @@ const refuse = (answer: ServerResponse, reason: Reason): void => {
 const SAMPLE_MS = 250;
 const RESOLUTION_MS = 10;
 
-/** Mean delay of the event loop over the last quarter of a second. */
-export const watchDelay = (): { delayMs: () => number; close: () => void } => {
+export interface DelayWatch {
+  /** Mean delay of the event loop over the last quarter of a second, in milliseconds; 0 before the watch has begun. */
+  readonly delayMs: () => number;
+  /** Once callers may come: a process that starts is late without having too much to do. */
+  begin(): void;
+  close(): void;
+}
+
+export const watchDelay = (): DelayWatch => {
   const histogram: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  histogram.enable();
   let latest = 0;
-  const timer = setInterval(() => {
-    latest = Number.isNaN(histogram.mean) ? 0 : Math.max(0, histogram.mean / 1e6 - RESOLUTION_MS);
-    histogram.reset();
-  }, SAMPLE_MS).unref();
+  let timer: NodeJS.Timeout | undefined;
   return {
     delayMs: () => latest,
+    begin: () => {
+      histogram.enable();
+      timer = setInterval(() => {
+        latest = Number.isNaN(histogram.mean) ? 0 : Math.max(0, histogram.mean / 1e6 - RESOLUTION_MS);
+        histogram.reset();
+      }, SAMPLE_MS).unref();
+    },
     close: () => {
       clearInterval(timer);
       histogram.disable();

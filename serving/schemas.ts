@@ -49,6 +49,8 @@ const Reasons = z
   })
   .meta({ description: 'Why the model scores so: SHAP, path-dependent' });
 
+export const COLD_START =
+  'True: the entity is unknown, or what is known of it expired, and was taken for the population';
 export const EXPIRED =
   'True: the features of the entity describe a moment more than the TTL of their view before the newest one that was materialised of it (of a view folded from a stream: pushed). The wall clock plays no part';
 
@@ -70,9 +72,7 @@ export const Prediction = z
     features: z.record(z.string(), Value).meta({ description: 'What the model saw, in the order of its input' }),
     feature_time: Moment.nullable().meta({ description: 'The moment the features describe; null for a cold start' }),
     known_at: Moment.nullable().meta({ description: 'When the newest fact behind them was ingested' }),
-    cold_start: z.boolean().meta({
-      description: 'True: the entity is unknown, or what is known of it expired, and was taken for the population',
-    }),
+    cold_start: z.boolean().meta({ description: COLD_START }),
     expired: z.literal(true).optional().meta({ description: EXPIRED }),
     stale: z.boolean().meta({ description: 'True: the online store is away, the features are from memory' }),
     stale_reason: z.string().optional(),
@@ -92,6 +92,7 @@ const {
 } = Prediction.shape;
 export const PredictionRecord = z.strictObject({
   ...noted,
+  job_id: z.uuid().nullable().meta({ description: 'The scoring job that asked; null: a request did' }),
   use_case: z.string(),
   package_sha256: z.string(),
   view: z.string().meta({ description: 'Name in the online store of the features that were read' }),

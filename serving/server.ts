@@ -30,7 +30,7 @@ import { postgresFeatureStore } from './feature-store.ts';
 import { JobRunner } from './jobs/runner.ts';
 import { ModelKeeper } from './keeper.ts';
 import { apiMetrics } from './metrics.ts';
-import { watchDelay } from './overload.ts';
+import { type DelayWatch, watchDelay } from './overload.ts';
 import type { ServedModel } from './ports.ts';
 import { Explainer } from './scoring/explainer.ts';
 import { FeatureCache } from './scoring/feature-cache.ts';
@@ -52,8 +52,6 @@ const LOG_MS = 10_000;
 /** Callers who have not been let in yet: whoever finds no room here learns nothing for a second, so all of a crowd should. */
 const BACKLOG = 4_096;
 
-type Delay = ReturnType<typeof watchDelay>;
-
 /** Starts the API at the environment's address. It comes up without a model, and without Postgres, and says so in /health. */
 export const startApi = async (environment: Environment): Promise<RunningApi> => {
   requireSafe(environment);
@@ -71,6 +69,7 @@ export const startApi = async (environment: Environment): Promise<RunningApi> =>
   const stopAnchor = keepAnchor({ chains, log, now: Date.now });
   const silence = hearChanges(postgres, { keeper, features, log });
   const url = await app.listen({ host: api.host, port: api.port, backlog: BACKLOG });
+  delay.begin();
   log.info({ url, environment: name, models: tools.models.map((model) => model.name) }, 'The API answers');
   return {
     url,
@@ -146,7 +145,7 @@ const openShared = async ({ redis, name }: Environment, store: PostgresOnlineSto
 type Tools = Awaited<ReturnType<typeof openTools>>;
 
 interface Running {
-  readonly delay: Delay;
+  readonly delay: DelayWatch;
   readonly runner: JobRunner;
   readonly log: Logger;
 }

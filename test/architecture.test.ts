@@ -50,12 +50,17 @@ interface Import {
   readonly typeOnly: boolean;
 }
 
-const importsOf = (file: string): Import[] =>
-  [...read(file).matchAll(/^(?:import|export)\s+(type\s)?[^;]*?from '(\.[^']+)';/gms)].map(([, type, target = '']) => ({
-    from: file,
-    to: path.normalize(path.join(path.dirname(file), target)),
-    typeOnly: type !== undefined,
-  }));
+/** What is imported at the top, and what is loaded where it is needed. */
+const importsOf = (file: string): Import[] => {
+  const text = read(file);
+  const at = (target = '') => path.normalize(path.join(path.dirname(file), target));
+  const above = [...text.matchAll(/^(?:import|export)\s+(type\s)?[^;]*?from '(\.[^']+)';/gms)];
+  const within = [...text.matchAll(/\bimport\('(\.[^']+)'\)/g)];
+  return [
+    ...above.map(([, type, target]) => ({ from: file, to: at(target), typeOnly: type !== undefined })),
+    ...within.map(([, target]) => ({ from: file, to: at(target), typeOnly: false })),
+  ];
+};
 
 const roomOf = (file: string): Room => file.split(path.sep)[0] as Room;
 const allowed = ({ from, to, typeOnly }: Import): boolean => {

@@ -206,6 +206,8 @@ export class Lake<Session extends SqlSession = SqlSession> {
       await this.db.run(`create or replace table ${target} as from read_parquet(${literal(first)}) limit 0`);
     } else if (replace !== 'nothing') {
       await this.db.run(`delete from ${target} where ${replace.where}`);
+    } else if (first !== undefined) {
+      await this.widen(target, first);
     }
     for (const file of files) {
       if (rows.get(file) === 0) continue;
@@ -214,6 +216,17 @@ export class Lake<Session extends SqlSession = SqlSession> {
     }
     // A transaction that changes nothing leaves no snapshot, and so no record of its key; the comment is always a change.
     await this.db.run(`comment on table ${target} is ${literal(key)}`);
+  }
+
+  /** A table that is added to takes on the columns that its new rows have more; its old ones have nothing there. */
+  private async widen(target: string, file: string): Promise<void> {
+    const columns = async (of: string) => {
+      const rows = await this.db.rows(`select column_name as name, column_type as type from (describe from ${of})`);
+      return rows.map(({ name, type }) => ({ name: String(name), type: String(type) }));
+    };
+    const known = new Set((await columns(target)).map(({ name }) => name));
+    for (const { name, type } of await columns(`read_parquet(${literal(file)})`))
+      if (!known.has(name)) await this.db.run(`alter table ${target} add column ${identifier(name)} ${type}`);
   }
 
   async exists(table: TableName): Promise<boolean> {

@@ -22,6 +22,7 @@ const Row = z
     known_at: z.date().nullable(),
     cold_start: z.boolean(),
     stale: z.boolean(),
+    job: z.string().nullable(),
   })
   .transform(
     (row): LoggedPrediction => ({
@@ -39,6 +40,7 @@ const Row = z
       knownAt: row.known_at?.toISOString() ?? null,
       coldStart: row.cold_start,
       stale: row.stale,
+      job: row.job,
     }),
   );
 
@@ -48,12 +50,12 @@ export interface ClaimedPredictions {
   readonly rows: readonly LoggedPrediction[];
 }
 
-const COLUMNS = `id, served_at, use_case, model, version, package_sha256, view, entity, probability, features, feature_time, known_at, cold_start, stale`;
+const COLUMNS = `id, served_at, use_case, model, version, package_sha256, view, entity, probability, features, feature_time, known_at, cold_start, stale, job`;
 const given = (
   rows: string,
 ): string => `json_to_recordset(${rows}::json) as given (id uuid, "servedAt" timestamptz, "useCase" text, model text,
     version bigint, "packageSha256" text, view text, entity text, probability double precision, features json,
-    "featureTime" timestamptz, "knownAt" timestamptz, "coldStart" boolean, stale boolean)`;
+    "featureTime" timestamptz, "knownAt" timestamptz, "coldStart" boolean, stale boolean, job uuid)`;
 
 // One statement: the flush and its rows are written together or not at all, and a second time not at all.
 const WRITE = `
@@ -62,9 +64,9 @@ const WRITE = `
 
 const NOTE = `insert into predictions (${COLUMNS}) select given.* from ${given('$1')}`;
 
-/** Notes answers as part of a transaction that gives them. */
+/** Notes answers as part of a transaction that gives them. @throws PerennialError INVALID_INPUT for what can never be stored. */
 export const notePredictions = async (client: PoolClient, rows: readonly LoggedPrediction[]): Promise<void> => {
-  await client.query(NOTE, [JSON.stringify(rows)]);
+  await orRefused('answers', client.query(NOTE, [JSON.stringify(rows)]));
 };
 
 const CLAIM = `

@@ -110,6 +110,8 @@ const collected = async (lake: ReadOnlyLake, id: string): Promise<LoggedPredicti
       knownAt: row.known_at === null ? null : moment(row.known_at),
       coldStart: row.cold_start === true,
       stale: row.stale === true,
+      // Lakes of before have no such column.
+      job: row.job == null ? null : String(row.job),
     }
   );
 };

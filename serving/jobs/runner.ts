@@ -126,13 +126,14 @@ export class JobRunner {
       const everybody = claimed.entities === undefined;
       const entities = claimed.entities ?? (await jobs.online(model.view, claimed.lastEntity, CHUNK_ROWS));
       const finished = everybody ? entities.length < CHUNK_ROWS : claimed.isLast;
-      const records = entities.length === 0 ? [] : await this.score({ name: claimed.model, champion, model }, entities);
+      const records = entities.length === 0 ? [] : await this.score(claimed, { champion, model }, entities);
       return jobs.commit(claimed, { records, finished });
     });
   }
 
   private async score(
-    { name, champion, model }: { readonly name: string; readonly champion: Champion; readonly model: LoadedModel },
+    { job, model: name }: ClaimedChunk,
+    { champion, model }: { readonly champion: Champion; readonly model: LoadedModel },
     entities: readonly string[],
   ): Promise<readonly LoggedPrediction[]> {
     const { online, keeper, now } = this.options;
@@ -145,7 +146,7 @@ export class JobRunner {
     const at = { name, champion, reading, servedAt: new Date(now()).toISOString() };
     return entities.map((entity, i) => {
       const prediction = predictionOf(at, { entity, row: rows[i] ?? {}, probability: probabilities[i] });
-      return recordOf(useCase, { name, champion, view }, prediction);
+      return recordOf(useCase, { name, champion, view, job }, prediction);
     });
   }
 }

@@ -9,7 +9,7 @@ import { chunked, isOver, jobStates, maySee, paceOf, type ScoreJob } from '../..
 import { lookedAt } from '../access/reads.ts';
 import type { AppDeps } from '../app.ts';
 import { problem, sendProblem } from '../problem.ts';
-import { Entity, jsonSchema, ModelName, Moment, problems } from '../schemas.ts';
+import { COLD_START, Entity, jsonSchema, ModelName, Moment, problems } from '../schemas.ts';
 
 /** Where jobs are kept, and who is told of a new one. */
 export interface JobBoard {
@@ -62,11 +62,11 @@ const Results = z.strictObject({
   state: z.enum(jobStates),
   results: z.array(
     z.strictObject({
-      prediction_id: z.uuid(),
+      prediction_id: z.uuid().optional().meta({ description: 'Absent: answered before jobs noted their answers' }),
       entity: z.string(),
       probability: z.number(),
       version: z.int(),
-      cold_start: z.boolean(),
+      cold_start: z.boolean().meta({ description: COLD_START }),
       feature_time: Moment.nullable(),
     }),
   ),
@@ -106,7 +106,7 @@ export const jobRoutes = (
         tags,
         summary: 'Scores up to 100,000 entities, or everybody, in the background',
         description:
-          'Each chunk is answered by the version that is champion then. Results are kept for seven days; each is noted as a prediction.',
+          'Each chunk is answered by the version that is champion then. Results are kept for seven days; the record of each answer stays in the log of predictions.',
         body: jsonSchema(Body),
         headers: jsonSchema(Headers),
         response: { 202: accepted, ...refused, ...problems(409, 413, 415) },
@@ -230,7 +230,7 @@ const page = async ({ jobs }: JobBoard, job: ScoreJob, from: number): Promise<z.
   const { chunks } = await away(() => jobs.results(job.id, from, PAGE));
   const results = chunks.flatMap(({ version, answers }) =>
     answers.map(({ predictionId, entity, probability, coldStart, featureTime }) => ({
-      prediction_id: predictionId,
+      ...(predictionId !== undefined && { prediction_id: predictionId }),
       entity,
       probability,
       version,

@@ -57,4 +57,5 @@ const recordOf = (found: LoggedPrediction): PredictionRecord => ({
   cold_start: found.coldStart,
   stale: found.stale,
   served_at: found.servedAt,
+  job_id: found.job,
 });

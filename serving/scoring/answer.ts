@@ -128,12 +128,13 @@ const record = ({ keeper, predictions }: AnswerDeps, by: Answered, prediction: P
 
 interface Answered extends Pick<Answering, 'name' | 'champion'> {
   readonly view: string;
+  readonly job?: string;
 }
 
 /** What is kept of an answer. */
 export const recordOf = (
   useCase: string,
-  { name, champion, view }: Answered,
+  { name, champion, view, job }: Answered,
   prediction: Prediction,
 ): LoggedPrediction => ({
   id: prediction.prediction_id,
@@ -150,6 +151,7 @@ export const recordOf = (
   knownAt: prediction.known_at,
   coldStart: prediction.cold_start,
   stale: prediction.stale,
+  job: job ?? null,
 });
 
 /** Of each row, the largest first. */

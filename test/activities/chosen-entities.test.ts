@@ -35,7 +35,16 @@ it('are those asked for most often in the last 30 days of the log, too, each onc
     union all select 'shop', 'churn', 'other', timestamp '2025-01-01', false
     union all select 'else', 'propensity', 'other', timestamp '2025-01-01', false`);
   const none = { ...asked, scores: null };
+  // As lakes have it from before jobs were noted.
   expect(await chosenEntities(lake, none)).toEqual(['2', '7', '8']);
   expect(await chosenEntities(lake, none, { askedFor: 1 })).toEqual(['7']);
   expect(await chosenEntities(lake, asked, { likeliest: 2 })).toEqual(['2', '3', '7', '8']);
+});
+
+it('are not those whom jobs asked for', async () => {
+  await lake.db.run('alter table lake.serving.predictions add column job uuid');
+  await lake.db.run(`insert into lake.serving.predictions
+    select 'shop', 'propensity', 'of a job', timestamp '2019-06-30', false, uuid() from range(9)`);
+  expect(await chosenEntities(lake, { ...asked, scores: null }, { askedFor: 1 })).toEqual(['7']);
+  expect(await chosenEntities(lake, { ...asked, scores: null })).not.toContain('of a job');
 });

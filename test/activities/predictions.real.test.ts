@@ -105,6 +105,7 @@ describe('the collection', () => {
       feature_time: '2025-05-01 00:00:00',
       known_at: '2025-05-01 06:00:00.123',
       cold_start: false,
+      job: null,
     });
     expect(JSON.parse(String(row?.features))).toEqual({ z_first: 1 / 3, text: "O'Brien 🙂", missing: null });
   });

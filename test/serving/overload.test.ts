@@ -5,7 +5,15 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { type AnsweredRequest, apiMetrics } from '../../serving/metrics.ts';
-import { type Limits, type Overload, shedOverload, usualLimits, waitedMs } from '../../serving/overload.ts';
+import {
+  type DelayWatch,
+  type Limits,
+  type Overload,
+  shedOverload,
+  usualLimits,
+  waitedMs,
+  watchDelay,
+} from '../../serving/overload.ts';
 import { fakeApp, known } from './fakes.ts';
 
 /** Time and turns of the event loop as the test has them. */
@@ -272,5 +280,40 @@ describe('an answer that takes too long', () => {
     release(new Map([['123', known]]));
     expect((await app.inject('/health')).statusCode).toBe(200);
     await app.close();
+  });
+});
+
+describe('the delay of the event loop', () => {
+  const busy = (ms: number) => {
+    const until = performance.now() + ms;
+    while (performance.now() < until);
+  };
+  /** The most that is told over more than one sample. */
+  const most = async (watch: DelayWatch, work: () => void = () => undefined): Promise<number> => {
+    let found = 0;
+    for (let turn = 0; turn < 60; turn += 1) {
+      work();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      found = Math.max(found, watch.delayMs());
+    }
+    return found;
+  };
+
+  it('is told once callers may come: what a start takes is not too much to do', async () => {
+    const watch = watchDelay();
+    // A start is idle, busy, and open, in turn.
+    await new Promise((resolve) => setTimeout(resolve, 15));
+    busy(4 * usualLimits.delayMs);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    watch.begin();
+    expect(await most(watch)).toBeLessThan(usualLimits.delayMs);
+    watch.close();
+  });
+
+  it('is told where every turn takes too long', async () => {
+    const watch = watchDelay();
+    watch.begin();
+    expect(await most(watch, () => busy(100))).toBeGreaterThan(50);
+    watch.close();
   });
 });

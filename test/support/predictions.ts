@@ -16,5 +16,6 @@ export const loggedPrediction = (id: string, more: Partial<LoggedPrediction> = {
   knownAt: null,
   coldStart: true,
   stale: false,
+  job: null,
   ...more,
 });

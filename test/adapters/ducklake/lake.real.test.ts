@@ -88,6 +88,17 @@ describe('one commit', () => {
     expect(await open.lake.commits.together([])).toBeUndefined();
   });
 
+  it('takes on a column that added rows have more; as it stood before, it has none', async () => {
+    const before = await commit('w1', [await write('silver.w', 'select 1 as x', { replace: 'nothing' })]);
+    await commit('w2', [await write('silver.w', "select 2 as x, 'new' as y", { replace: 'nothing' })]);
+    expect(await open.lake.db.rows('select x, y from lake.silver.w order by x')).toEqual([
+      { x: 1, y: null },
+      { x: 2, y: 'new' },
+    ]);
+    expect(await open.lake.db.rows(`from lake.silver.w at (version => ${before.snapshot})`)).toEqual([{ x: 1 }]);
+    await expect(commit('w3', [await write('silver.w', 'select 3 as x', { replace: 'nothing' })])).rejects.toThrow(/y/);
+  });
+
   it('is found even where it changed nothing', async () => {
     await commit('h1', [await write('silver.h', 'select 1 as x where false')]);
     const nothing = () => write('silver.h', 'select 1 as x where false', { replace: { where: 'x = 5' } });

@@ -177,6 +177,7 @@ describe('the log', () => {
       knownAt: '2025-05-01T06:00:00.000Z',
       coldStart: false,
       stale: false,
+      job: null,
     });
     expect((await app.inject('/health')).json()).toMatchObject({ prediction_log: { dropped: 3 } });
     await keeper.stop();
