@@ -36,7 +36,8 @@ const wholeNumber = (text: string): number => {
 const print = (story: Story): void => {
   const { prediction: p, environment, recordedIn } = story;
   const head = `${pc.bold(p.probability.toFixed(4))} for ${p.entity} by ${p.useCase}/${p.model}@${p.version}`;
-  console.log(`${head} ${pc.dim(`${p.servedAt} · ${environment} · recorded in ${recordedIn}`)}`);
+  const by = p.job === null ? '' : ` · asked for by scoring job ${p.job}`;
+  console.log(`${head} ${pc.dim(`${p.servedAt} · ${environment} · recorded in ${recordedIn}${by}`)}`);
   printFeatures(story);
   printLines(story);
   printModel(story);
